@@ -1,0 +1,138 @@
+"""Every port, directory and limit of one instance, from `ivr.toml` and `IVR_…` in the environment.
+
+The environment wins over the file. Two instances run side by side on one machine when
+`data_dir` and the ports differ.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text names the setting and what was expected."""
+
+
+class Settings(BaseSettings):
+    """Frozen; units are in the names (`_s` seconds, `_ms` milliseconds)."""
+
+    model_config = SettingsConfigDict(env_prefix="IVR_", frozen=True, extra="ignore")
+
+    data_dir: Path = PROJECT_ROOT / "var"
+    """Everything this instance writes: database, rendered Asterisk files, spool, logs, recordings."""
+    tools_dir: Path = PROJECT_ROOT / "build" / "tools"
+    """Programs fetched without root (Asterisk, SIPp); may be shared by instances."""
+    database_url: str = ""
+    """Empty: SQLite in `data_dir`. Else `postgresql+asyncpg://…` or `sqlite+aiosqlite:///…`."""
+
+    bind_host: str = "127.0.0.1"
+    """Where SIP, RTP and the console listen. Loopback until told otherwise."""
+    http_port: Port = 8080
+    sip_port: Port = 5060
+    rtp_start: Port = 20000
+    rtp_end: Port = 20999
+    ami_port: Port = 5038
+    agi_port: Port = 4573
+    speech_port: Port = 9099
+    asterisk_http_port: Port = 8088
+
+    trunk_host: str = "127.0.0.1"
+    trunk_port: Port = 5090
+    """Calls from this host *and* port are the trunk's; calls out go to sip:NUMBER@host:port."""
+    trunk_caller_id: str = "12349"
+    """Caller ID that the family sees."""
+    duty_phone: str = ""
+    """Number that the lifeline rings through the trunk. Empty: the lifeline can only speak."""
+    hotline_number: str = "12349"
+    one_key_number: str = "12349120"
+
+    asterisk_binary: str = ""
+    """Empty: a system Asterisk at or above the floor, else the one in `tools_dir`."""
+    node: str = "node1"
+    """Name of this Asterisk node; channel keys are (node, uniqueid)."""
+
+    agi_lease_s: int = 5
+    """A caller waits at most this long on an engine that does not answer before the lifeline takes over."""
+    family_ring_s: int = 25
+    family_parallel: int = 2
+    family_rounds: int = 2
+    agent_ring_s: int = 30
+    queue_timeout_s: int = 180
+    """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
+    engine_hang_s: float = 20.0
+    """The supervisor kills and restarts an engine whose heartbeat is older than this."""
+    restart_parts: bool = True
+    """The supervisor restarts a part that ended by itself."""
+    session_hours: int = 12
+    log_level: str = "INFO"
+
+    speech_model_dir: Path | None = None
+    """Any Vosk model directory. Unset: the system runs with keys and people."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("IVR_CONFIG", "ivr.toml")))
+        return init_settings, env_settings, toml
+
+    @cached_property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve()}/yinling.db"
+
+    @property
+    def asterisk_dir(self) -> Path:
+        """Rendered configuration, sounds, run files of this instance's Asterisk."""
+        return self.data_dir.resolve() / "asterisk"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where the lifeline script writes calls that no engine saw; one JSON file each."""
+        return self.data_dir.resolve() / "spool"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.data_dir.resolve() / "log"
+
+    @property
+    def secrets_file(self) -> Path:
+        """TOML, mode 0600: AMI passwords, cookie key. Made at first start."""
+        return self.data_dir.resolve() / "secrets.toml"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings once.
+
+    Raises:
+        SettingsError: one sentence that names the first wrong setting.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # names are checked by pydantic
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"setting {name} (environment IVR_{name.upper()}): {first['msg']}, got {first.get('input')!r}"
+        ) from None
+    except ValueError as exc:  # a TOML file that does not parse
+        raise SettingsError(f"{os.environ.get('IVR_CONFIG', 'ivr.toml')}: {exc}") from None
