@@ -63,6 +63,8 @@ class Settings(BaseSettings):
 
     asterisk_binary: str = ""
     """Empty: a system Asterisk at or above the floor, else the one in `tools_dir`."""
+    debian_mirror: str = ""
+    """Where Asterisk's packages are fetched when the machine has none. Empty: the host's own Debian source."""
     node: str = "node1"
     """Name of this Asterisk node; channel keys are (node, uniqueid)."""
 

@@ -1,0 +1,132 @@
+"""An incident and its legs: the words and the states. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Role(StrEnum):
+    ELDER = "elder"
+    AGENT = "agent"
+    FAMILY = "family"
+    WORKER = "worker"
+    HOSPITAL = "hospital"
+    SUPERVISOR = "supervisor"  # the duty phone too: a person of the centre who is not seated
+
+
+class LegState(StrEnum):
+    WAITING = "waiting"  # on the list, not dialled yet
+    DIALLED = "dialled"
+    RINGING = "ringing"
+    ANSWERED = "answered"  # somebody or something answered: a voicemail answers too
+    ACCEPTED = "accepted"  # a person said yes and is in the room
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a leg's last attempt ended."""
+
+    TALKED = "talked"  # was in the room
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    NOT_CONFIRMED = "not_confirmed"  # answered, nobody pressed 1: voicemail, or a child
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # we stopped it: somebody else was first, or the incident closed
+    HUNG_UP = "hung_up"
+    LOST = "lost"  # we do not know: it counts as not made
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedCall:
+    """An inbound call as Asterisk described it."""
+
+    node: str
+    uniqueid: str
+    linkedid: str
+    did: str
+    caller_id: str  # normalised digits, may be empty
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlarm:
+    """What raises an incident, whatever way it came. `phone` is normalised."""
+
+    source: str
+    kind: str
+    device_id: str | None = None
+    phone: str | None = None
+    elder_no: str | None = None
+    at: datetime | None = None
+    note: str | None = None
+    location: dict[str, Any] | None = None
+    idempotency_key: str | None = None
+    call: ArrivedCall | None = None
+    needs_look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """Where an alarm went."""
+
+    incident_id: str
+    joined: bool
+    repeated: bool = False  # same idempotency key seen before
+    call_id: str | None = None
+
+
+class UnknownDevice(Exception):
+    """No such device is registered and the alarm names no phone and no elder."""
+
+
+class UnknownElder(Exception):
+    """No elder has this elder_no."""
+
+
+class UnknownIncident(Exception):
+    """No incident has this id."""
+
+
+class AlreadyClosed(Exception):
+    """The incident was closed before."""
+
+
+@dataclass(slots=True)
+class LegView:
+    """A leg as the runner decides on it; times are those of the last attempt, seconds since something monotonic-like
+    are computed by the caller from `now`."""
+
+    id: str
+    role: Role
+    phone: str
+    priority: int
+    state: LegState
+    attempts: int  # attempts that count; lost ones do not
+    lost: int = 0
+    attempt_id: str | None = None  # live or last
+    live: bool = False
+    dialled_at: datetime | None = None
+    answered_at: datetime | None = None
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
+    ever_accepted: bool = False
+    outcome: Outcome | None = None
+    available: bool = True
+
+
+@dataclass(slots=True)
+class IncidentView:
+    """All the runner needs to decide about one incident."""
+
+    id: str
+    opened_at: datetime
+    closed: bool
+    elder_phone: str | None
+    legs: list[LegView] = field(default_factory=list)
+
+    def of(self, *roles: Role) -> list[LegView]:
+        return [leg for leg in self.legs if leg.role in roles]

@@ -1,0 +1,18 @@
+"""Who a number belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a calling number or a device says about the elder. Never a guess: two candidates are a choice."""
+
+    elder_no: str | None = None
+    choices: tuple[str, ...] = ()  # all who share the number, elder_no among them when there is one only
+    device_id: str | None = None
+
+    @property
+    def is_device(self) -> bool:
+        return self.device_id is not None

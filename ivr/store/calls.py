@@ -1,0 +1,185 @@
+"""Inbound calls: one row each, from arrival to outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from ulid import ULID
+
+from ivr.domain.incident import ArrivedCall
+from ivr.store.db import Store
+from ivr.store.tables import call, ticket
+from ivr.store.tx import Tx
+
+
+def find(conn: Connection, node: str, uniqueid: str) -> str | None:
+    found: str | None = conn.scalar(select(call.c.id).where(call.c.node == node, call.c.uniqueid == uniqueid))
+    return found
+
+
+def add(
+    tx: Tx,
+    arrived: ArrivedCall,
+    *,
+    kind: str,
+    elder_no: str | None,
+    incident_id: str | None = None,
+    ticket_no: str | None = None,
+    ended: bool = False,
+) -> str:
+    """Put an arrived call on record, once per (node, uniqueid); returns its id."""
+    known = find(tx.conn, arrived.node, arrived.uniqueid)
+    if known is not None:
+        return known
+    call_id = str(ULID())
+    tx.conn.execute(
+        insert(call).values(
+            id=call_id,
+            node=arrived.node,
+            uniqueid=arrived.uniqueid,
+            linkedid=arrived.linkedid,
+            did=arrived.did,
+            caller_id=arrived.caller_id,
+            kind=kind,
+            elder_no=elder_no,
+            incident_id=incident_id,
+            ticket_no=ticket_no,
+            arrived_at=tx.now,
+        )
+    )
+    tx.event(
+        "call.arrived",
+        call_id=call_id,
+        incident_id=incident_id,
+        ticket_no=ticket_no,
+        did=arrived.did,
+        call_kind=kind,
+        linkedid=arrived.linkedid,
+    )
+    return call_id
+
+
+class SqlCalls:
+    """What happens to a call after its arrival, told by flows and by Asterisk's events. Every verb is idempotent."""
+
+    def __init__(self, store: Store, node: str) -> None:
+        self._store = store
+        self._node = node
+
+    async def answered(self, call_id: str) -> None:
+        await self._stamp(call_id, "answered_at", "call.answered")
+
+    async def queued(self, uniqueid: str, position: int) -> None:
+        def change(tx: Tx) -> None:
+            call_id = find(tx.conn, self._node, uniqueid)
+            if call_id:
+                self._set_once(tx, call_id, "queued_at", "call.queued", position=position)
+
+        await self._store.write(change)
+
+    async def connected(self, uniqueid: str, extension: str, waited_s: float) -> None:
+        """An agent and the caller hear each other; the ticket is that agent's now."""
+
+        def change(tx: Tx) -> None:
+            call_id = find(tx.conn, self._node, uniqueid)
+            if call_id is None:
+                return
+            if self._set_once(tx, call_id, "connected_at", "call.connected", extension=extension, waited_s=waited_s):
+                tx.conn.execute(update(call).where(call.c.id == call_id).values(extension=extension))
+
+        await self._store.write(change)
+
+    async def abandoned(self, uniqueid: str, waited_s: float) -> None:
+        """The caller gave up in the queue: his ticket asks for a call-back."""
+
+        def change(tx: Tx) -> None:
+            call_id = find(tx.conn, self._node, uniqueid)
+            if call_id is None:
+                return
+            done = tx.conn.execute(
+                update(call).where(call.c.id == call_id, call.c.outcome.is_(None)).values(outcome="abandoned")
+            )
+            if done.rowcount:
+                tx.event("call.abandoned", call_id=call_id, waited_s=waited_s)
+                _ask_for_call_back(tx, call_id)
+
+        await self._store.write(change)
+
+    async def outcome(self, call_id: str, outcome: str, *, call_back: bool = False) -> None:
+        """The flow knows how the call will end (`duty`, `call_back_promised`, …); the first word stands."""
+
+        def change(tx: Tx) -> None:
+            tx.conn.execute(update(call).where(call.c.id == call_id, call.c.outcome.is_(None)).values(outcome=outcome))
+            if call_back:
+                _ask_for_call_back(tx, call_id)
+
+        await self._store.write(change)
+
+    async def ended(self, uniqueid: str, *, at: datetime | None = None, cause: int | None = None) -> None:
+        """The channel is gone. An unanswered wish leaves a ticket that wants a call-back; a talk closes it."""
+
+        def change(tx: Tx) -> None:
+            call_id = find(tx.conn, self._node, uniqueid)
+            if call_id is None:
+                return
+            row = (tx.conn.execute(select(call).where(call.c.id == call_id))).one()
+            if row.ended_at is not None:
+                return
+            outcome = row.outcome or _outcome_at_end(row.kind, row.connected_at)
+            tx.conn.execute(update(call).where(call.c.id == call_id).values(ended_at=at or tx.now, outcome=outcome))
+            tx.event(
+                "call.ended",
+                call_id=call_id,
+                incident_id=row.incident_id,
+                ticket_no=row.ticket_no,
+                outcome=outcome,
+                cause=cause,
+            )
+            if row.ticket_no:
+                tx.conn.execute(
+                    update(ticket)
+                    .where(ticket.c.no == row.ticket_no, ticket.c.outcome.is_(None))
+                    .values(outcome=outcome)
+                )
+            if outcome in ("abandoned", "hung_up_before_answer"):
+                _ask_for_call_back(tx, call_id)
+
+        await self._store.write(change)
+
+    async def live(self) -> list[str]:
+        """Uniqueids of this node's calls that have not ended as far as we know."""
+        async with self._store.read() as conn:
+            return list(
+                await conn.scalars(select(call.c.uniqueid).where(call.c.node == self._node, call.c.ended_at.is_(None)))
+            )
+
+    async def _stamp(self, call_id: str, column: str, kind: str) -> None:
+        def change(tx: Tx) -> None:
+            self._set_once(tx, call_id, column, kind)
+
+        await self._store.write(change)
+
+    def _set_once(
+        self, tx: Tx, call_id: str, column: str, kind: str, *, extension: str | None = None, **data: Any
+    ) -> bool:
+        done = tx.conn.execute(
+            update(call).where(call.c.id == call_id, call.c[column].is_(None)).values({column: tx.now})
+        )
+        if not done.rowcount:
+            return False
+        tx.event(kind, call_id=call_id, extension=extension, **data)
+        return True
+
+
+def _outcome_at_end(kind: str, connected_at: datetime | None) -> str:
+    if kind == "emergency":
+        return "emergency"
+    return "talked" if connected_at is not None else "hung_up_before_answer"
+
+
+def _ask_for_call_back(tx: Tx, call_id: str) -> None:
+    no = tx.conn.scalar(select(call.c.ticket_no).where(call.c.id == call_id))
+    if no:
+        tx.conn.execute(update(ticket).where(ticket.c.no == no).values(call_back=True))

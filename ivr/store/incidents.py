@@ -1,0 +1,289 @@
+"""Opening, joining and closing incidents, each in one transaction with its events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, insert, select, update
+from ulid import ULID
+
+from ivr.domain.incident import (
+    AlreadyClosed,
+    LegState,
+    NewAlarm,
+    Raised,
+    Role,
+    UnknownDevice,
+    UnknownElder,
+    UnknownIncident,
+)
+from ivr.domain.people import Match
+from ivr.store import calls, people
+from ivr.store.db import Store
+from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
+from ivr.store.tx import Tx
+
+
+def new_id() -> str:
+    return str(ULID())
+
+
+class SqlIncidents:
+    """Implements the `Incidents` port of `ivr.services.ports`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def raise_alarm(self, new: NewAlarm) -> Raised:
+        """Open an incident, or join the elder's open one; the same idempotency key twice is one alarm.
+
+        Raises:
+            UnknownDevice, UnknownElder: nothing was opened; the refusal is journalled.
+            StoreUnavailable: nothing was stored.
+        """
+        outcome = await self._store.write(lambda tx: _raise(tx, new))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def close(self, incident_id: str, *, by: str, outcome: str, reason: str) -> None:
+        """Close with a person and a reason (the caller has checked that both are there).
+
+        Raises:
+            UnknownIncident, AlreadyClosed
+        """
+
+        def change(tx: Tx) -> None:
+            state = tx.conn.scalar(select(incident.c.state).where(incident.c.id == incident_id))
+            if state is None:
+                raise UnknownIncident(incident_id)
+            if state == "closed":
+                raise AlreadyClosed(incident_id)
+            tx.conn.execute(
+                update(incident)
+                .where(incident.c.id == incident_id)
+                .values(
+                    state="closed",
+                    closed_at=tx.now,
+                    closed_by=by,
+                    outcome=outcome,
+                    reason=reason,
+                    needs_look=False,
+                )
+            )
+            tx.event("incident.closed", incident_id=incident_id, by=by, outcome=outcome)
+
+        await self._store.write(change)
+
+    async def looked_at(self, incident_id: str, *, by: str) -> None:
+        """A person has seen an incident that came through the lifeline."""
+
+        def change(tx: Tx) -> None:
+            done = tx.conn.execute(
+                update(incident).where(incident.c.id == incident_id, incident.c.needs_look).values(needs_look=False)
+            )
+            if done.rowcount:
+                tx.event("incident.looked_at", incident_id=incident_id, by=by)
+
+        await self._store.write(change)
+
+    async def open_ids(self) -> list[str]:
+        async with self._store.read() as conn:
+            return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
+
+
+def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
+    if new.idempotency_key is not None:
+        seen = tx.conn.scalar(select(alarm.c.incident_id).where(alarm.c.idempotency_key == new.idempotency_key))
+        if seen is not None:
+            return Raised(seen, joined=True, repeated=True, call_id=_call_id(tx, new))
+    match = _resolve(tx, new)
+    if isinstance(match, Exception):
+        # Returned, not raised: the refusal itself has to be committed.
+        tx.event(
+            "alarm.refused", source=new.source, alarm_kind=new.kind, why=type(match).__name__, device_id=new.device_id
+        )
+        return match
+    open_id = _open_incident_of(tx, match, new)
+    joined = open_id is not None
+    incident_id = open_id or new_id()
+    if not joined:
+        tx.conn.execute(
+            insert(incident).values(
+                id=incident_id,
+                state="open",
+                elder_no=match.elder_no,
+                elder_choices=list(match.choices),
+                needs_look=new.needs_look,
+                opened_at=tx.now,
+            )
+        )
+        tx.event(
+            "incident.opened",
+            incident_id=incident_id,
+            source=new.source,
+            alarm_kind=new.kind,
+            elder_no=match.elder_no,
+            elder_choices=list(match.choices),
+        )
+    elif new.needs_look:
+        tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(needs_look=True))
+    _add_family(tx, incident_id, match.choices)
+    alarm_id = new_id()
+    tx.conn.execute(
+        insert(alarm).values(
+            id=alarm_id,
+            incident_id=incident_id,
+            source=new.source,
+            kind=new.kind,
+            device_id=new.device_id or match.device_id,
+            phone=new.phone,
+            elder_no=match.elder_no,
+            at=new.at,
+            received_at=tx.now,
+            note=new.note,
+            location=new.location,
+            idempotency_key=new.idempotency_key,
+        )
+    )
+    if joined:
+        tx.event(
+            "incident.alarm_joined",
+            incident_id=incident_id,
+            source=new.source,
+            alarm_kind=new.kind,
+            alarm_id=alarm_id,
+        )
+    call_id = None
+    if new.call is not None:
+        call_id = calls.add(tx, new.call, kind="emergency", elder_no=match.elder_no, incident_id=incident_id)
+        if not new.needs_look:  # a spooled call is over: no line of it is live
+            _add_elder_line(tx, incident_id, new)
+    return Raised(incident_id, joined, call_id=call_id)
+
+
+def _call_id(tx: Tx, new: NewAlarm) -> str | None:
+    return calls.find(tx.conn, new.call.node, new.call.uniqueid) if new.call else None
+
+
+def _resolve(tx: Tx, new: NewAlarm) -> Match | UnknownDevice | UnknownElder:
+    if new.elder_no is not None:
+        if not people.elder_exists(tx.conn, new.elder_no):
+            return UnknownElder(new.elder_no)
+        return Match(new.elder_no, (new.elder_no,), new.device_id)
+    if new.device_id is not None:
+        owner = people.device_owner(tx.conn, new.device_id)
+        if owner is not None:
+            return Match(owner, (owner,), new.device_id)
+        if new.phone is None:
+            return UnknownDevice(new.device_id)
+    return people.match_number(tx.conn, new.phone or "")
+
+
+def _open_incident_of(tx: Tx, match: Match, new: NewAlarm) -> str | None:
+    """The open incident of this elder; for a number nobody knows, the open one of the same number."""
+    if match.elder_no is not None:
+        found: str | None = tx.conn.scalar(
+            select(incident.c.id).where(incident.c.state == "open", incident.c.elder_no == match.elder_no)
+        )
+        return found
+    if new.phone:
+        found = tx.conn.scalar(
+            select(incident.c.id)
+            .join(alarm, alarm.c.incident_id == incident.c.id)
+            .where(and_(incident.c.state == "open", incident.c.elder_no.is_(None), alarm.c.phone == new.phone))
+        )
+        return found
+    return None
+
+
+def _add_family(tx: Tx, incident_id: str, elder_nos: Sequence[str]) -> None:
+    """The contacts of every elder it may be, each phone once: a wrong family called is better than none."""
+    if not elder_nos:
+        return
+    known = set(tx.conn.scalars(select(leg.c.phone).where(leg.c.incident_id == incident_id, leg.c.role == Role.FAMILY)))
+    rows = tx.conn.execute(
+        select(contact.c.name, contact.c.phone, contact.c.priority)
+        .where(contact.c.elder_no.in_(list(elder_nos)))
+        .order_by(contact.c.priority, contact.c.id)
+    )
+    fresh = []
+    for row in rows:
+        if row.phone in known:
+            continue
+        known.add(row.phone)
+        fresh.append(
+            {
+                "id": new_id(),
+                "incident_id": incident_id,
+                "role": Role.FAMILY,
+                "name": row.name,
+                "phone": row.phone,
+                "priority": row.priority,
+                "state": LegState.WAITING,
+                "attempts": 0,
+            }
+        )
+    if fresh:
+        tx.conn.execute(insert(leg), fresh)
+
+
+def _add_elder_line(tx: Tx, incident_id: str, new: NewAlarm) -> None:
+    """The caller's own line is a leg too, live from the moment it arrived."""
+    assert new.call is not None
+    phone = new.call.caller_id or "anonymous"
+    found = tx.conn.execute(
+        select(leg.c.id, leg.c.attempts).where(
+            leg.c.incident_id == incident_id, leg.c.role == Role.ELDER, leg.c.phone == phone
+        )
+    )
+    row = found.first()
+    leg_id = row.id if row else new_id()
+    number = (row.attempts if row else 0) + 1
+    values = {
+        "state": LegState.DIALLED,
+        "attempts": number,
+        "dialled_at": tx.now,
+        "ringing_at": None,
+        "answered_at": None,
+        "accepted_at": None,
+        "ended_at": None,
+        "outcome": None,
+    }
+    if row:
+        tx.conn.execute(update(leg).where(leg.c.id == leg_id).values(**values))
+    else:
+        owner = None
+        if new.elder_no or new.phone:
+            owner = tx.conn.scalar(
+                select(elder.c.name)
+                .join(incident, incident.c.elder_no == elder.c.elder_no)
+                .where(incident.c.id == incident_id)
+            )
+        tx.conn.execute(
+            insert(leg).values(
+                id=leg_id,
+                incident_id=incident_id,
+                role=Role.ELDER,
+                name=owner or "来电人",
+                phone=phone,
+                priority=0,
+                **values,
+            )
+        )
+    tx.conn.execute(
+        insert(leg_attempt).values(
+            id=new_id(),
+            leg_id=leg_id,
+            incident_id=incident_id,
+            attempt_no=number,
+            node=new.call.node,
+            uniqueid=new.call.uniqueid,
+            lease_owner="caller",
+            lease_until=tx.now,
+            dialled_at=tx.now,
+        )
+    )
+
+
+__all__ = ["SqlIncidents", "new_id"]

@@ -1,0 +1,290 @@
+"""Legs and their attempts. An attempt's row is the ledger of one outbound call: written before Asterisk is told.
+
+Its id is the ChannelId, so whatever Asterisk says later finds its way back, also after a restart of the engine.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from ulid import ULID
+
+from ivr.domain.cascade import is_available
+from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
+from ivr.store.db import Store
+from ivr.store.tables import contact, elder, incident, leg, leg_attempt
+from ivr.store.tx import Tx
+
+STAFF = (Role.AGENT, Role.SUPERVISOR)
+
+
+class SqlLegs:
+    """Implements the `Legs` port. `owner` names this engine process in the leases."""
+
+    def __init__(self, store: Store, node: str, owner: str) -> None:
+        self._store = store
+        self._node = node
+        self._owner = owner
+
+    async def view(self, incident_id: str, now: datetime) -> IncidentView | None:
+        """All that is needed to decide about one incident, in one consistent read."""
+        return await self._store.look(lambda conn: _view(conn, incident_id, now))
+
+    async def begin_attempt(
+        self, incident_id: str, role: Role, phone: str, *, name: str = "", lease_s: float = 60.0
+    ) -> str | None:
+        """Put one dial on record; returns its id, or None when the incident is closed or the leg already lives."""
+
+        def change(tx: Tx) -> str | None:
+            state = tx.conn.scalar(select(incident.c.state).where(incident.c.id == incident_id))
+            if state != "open":
+                return None
+            row = (
+                tx.conn.execute(
+                    select(leg.c.id).where(leg.c.incident_id == incident_id, leg.c.role == role, leg.c.phone == phone)
+                )
+            ).first()
+            if row is None:
+                leg_id = str(ULID())
+                tx.conn.execute(
+                    insert(leg).values(
+                        id=leg_id,
+                        incident_id=incident_id,
+                        role=role,
+                        name=name or phone,
+                        phone=phone,
+                        priority=0,
+                        state=LegState.WAITING,
+                        attempts=0,
+                    )
+                )
+            else:
+                leg_id = row.id
+            busy, number = (
+                tx.conn.execute(
+                    select(
+                        func.count().filter(leg_attempt.c.ended_at.is_(None)),
+                        func.coalesce(func.max(leg_attempt.c.attempt_no), 0) + 1,
+                    ).where(leg_attempt.c.leg_id == leg_id)
+                )
+            ).one()
+            if busy:
+                return None
+            attempt_id = str(ULID())
+            tx.conn.execute(
+                insert(leg_attempt).values(
+                    id=attempt_id,
+                    leg_id=leg_id,
+                    incident_id=incident_id,
+                    attempt_no=number,
+                    node=self._node,
+                    uniqueid=attempt_id,
+                    lease_owner=self._owner,
+                    lease_until=tx.now + timedelta(seconds=lease_s),
+                    dialled_at=tx.now,
+                )
+            )
+            tx.conn.execute(
+                update(leg)
+                .where(leg.c.id == leg_id)
+                .values(
+                    state=LegState.DIALLED,
+                    attempts=number,
+                    dialled_at=tx.now,
+                    ringing_at=None,
+                    answered_at=None,
+                    accepted_at=None,
+                    ended_at=None,
+                    outcome=None,
+                )
+            )
+            tx.event(
+                "leg.dialled",
+                incident_id=incident_id,
+                leg_id=leg_id,
+                role=role,
+                attempt=number,
+                attempt_id=attempt_id,
+            )
+            return attempt_id
+
+        return await self._store.write(change)
+
+    async def ringing(self, uniqueid: str) -> None:
+        await self._progress(uniqueid, "ringing_at", LegState.RINGING, "leg.ringing")
+
+    async def answered(self, uniqueid: str) -> None:
+        await self._progress(uniqueid, "answered_at", LegState.ANSWERED, "leg.answered")
+
+    async def accept(self, uniqueid: str, *, only_first: bool) -> bool:
+        """A person said yes. With `only_first` the first of the staff wins and every other one hears False."""
+
+        def change(tx: Tx) -> bool:
+            found = self._find(tx, uniqueid)
+            if found is None or found.ended_at is not None:
+                return False
+            if found.accepted_at is not None:
+                return True
+            if only_first:
+                taken = tx.conn.scalar(
+                    select(func.count())
+                    .select_from(leg_attempt)
+                    .join(leg, leg.c.id == leg_attempt.c.leg_id)
+                    .where(
+                        leg_attempt.c.incident_id == found.incident_id,
+                        leg_attempt.c.accepted_at.is_not(None),
+                        leg_attempt.c.ended_at.is_(None),
+                        leg.c.role.in_(STAFF),
+                    )
+                )
+                if taken:
+                    return False
+            times: dict[str, Any] = {"accepted_at": tx.now}
+            if found.answered_at is None:
+                times["answered_at"] = tx.now
+                tx.event("leg.answered", incident_id=found.incident_id, leg_id=found.leg_id)
+            tx.conn.execute(update(leg_attempt).where(leg_attempt.c.id == found.id).values(**times))
+            tx.conn.execute(update(leg).where(leg.c.id == found.leg_id).values(state=LegState.ACCEPTED, **times))
+            tx.event("leg.accepted", incident_id=found.incident_id, leg_id=found.leg_id, role=found.role)
+            return True
+
+        return await self._store.write(change)
+
+    async def declined(self, uniqueid: str) -> None:
+        await self._mark(uniqueid, Outcome.DECLINED, "leg.declined")
+
+    async def mark(self, uniqueid: str, outcome: Outcome) -> None:
+        """Say beforehand how this attempt will have ended; the channel's end keeps the word."""
+        await self._mark(uniqueid, outcome, None)
+
+    async def ended(self, uniqueid: str, outcome: Outcome, *, cause: int | None = None) -> str | None:
+        """The channel is gone. Returns the incident's id when it was a leg of ours that still lived."""
+
+        def change(tx: Tx) -> str | None:
+            found = self._find(tx, uniqueid)
+            if found is None or found.ended_at is not None:
+                return None
+            final = found.outcome or outcome
+            if found.accepted_at is not None:
+                final = Outcome.TALKED
+            elif found.outcome is None and found.answered_at is not None and outcome is not Outcome.LOST:
+                final = Outcome.HUNG_UP if found.role in (Role.ELDER, *STAFF) else Outcome.NOT_CONFIRMED
+            tx.conn.execute(
+                update(leg_attempt)
+                .where(leg_attempt.c.id == found.id)
+                .values(ended_at=tx.now, outcome=final, cause=cause)
+            )
+            tx.conn.execute(
+                update(leg).where(leg.c.id == found.leg_id).values(state=LegState.ENDED, ended_at=tx.now, outcome=final)
+            )
+            tx.event(
+                "leg.ended",
+                incident_id=found.incident_id,
+                leg_id=found.leg_id,
+                role=found.role,
+                outcome=final,
+                cause=cause,
+            )
+            return str(found.incident_id)
+
+        return await self._store.write(change)
+
+    async def live(self) -> dict[str, datetime]:
+        """Uniqueid -> dialled_at of every attempt of this node that has not ended as far as we know."""
+        query = select(leg_attempt.c.uniqueid, leg_attempt.c.dialled_at).where(
+            leg_attempt.c.node == self._node, leg_attempt.c.ended_at.is_(None)
+        )
+        rows = await self._store.look(lambda conn: conn.execute(query).all())
+        return {row.uniqueid: row.dialled_at for row in rows}
+
+    async def describe(self, uniqueid: str) -> tuple[Role, str] | None:
+        """(role, incident id) of an attempt, or None when it is not ours."""
+        query = (
+            select(leg.c.role, leg.c.incident_id)
+            .join(leg_attempt, leg_attempt.c.leg_id == leg.c.id)
+            .where(leg_attempt.c.node == self._node, leg_attempt.c.uniqueid == uniqueid)
+        )
+        row = await self._store.look(lambda conn: conn.execute(query).first())
+        return (Role(row.role), row.incident_id) if row else None
+
+    def _find(self, tx: Tx, uniqueid: str) -> Any:
+        return (
+            tx.conn.execute(
+                select(leg_attempt, leg.c.role)
+                .join(leg, leg.c.id == leg_attempt.c.leg_id)
+                .where(leg_attempt.c.node == self._node, leg_attempt.c.uniqueid == uniqueid)
+            )
+        ).first()
+
+    async def _progress(self, uniqueid: str, column: str, state: LegState, kind: str) -> None:
+        def change(tx: Tx) -> None:
+            found = self._find(tx, uniqueid)
+            if found is None or found.ended_at is not None or getattr(found, column) is not None:
+                return
+            tx.conn.execute(update(leg_attempt).where(leg_attempt.c.id == found.id).values({column: tx.now}))
+            values: dict[str, Any] = {column: tx.now}
+            if found.accepted_at is None and (state is not LegState.RINGING or found.answered_at is None):
+                values["state"] = state
+            tx.conn.execute(update(leg).where(leg.c.id == found.leg_id).values(values))
+            tx.event(kind, incident_id=found.incident_id, leg_id=found.leg_id, role=found.role)
+
+        await self._store.write(change)
+
+    async def _mark(self, uniqueid: str, outcome: Outcome, kind: str | None) -> None:
+        def change(tx: Tx) -> None:
+            found = self._find(tx, uniqueid)
+            if found is None or found.outcome is not None:
+                return
+            tx.conn.execute(update(leg_attempt).where(leg_attempt.c.id == found.id).values(outcome=outcome))
+            if kind:
+                tx.event(kind, incident_id=found.incident_id, leg_id=found.leg_id, role=found.role)
+
+        await self._store.write(change)
+
+
+def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | None:
+    head = conn.execute(
+        select(incident.c.state, incident.c.opened_at, incident.c.elder_no, elder.c.phone, elder.c.mobile)
+        .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
+        .where(incident.c.id == incident_id)
+    ).first()
+    if head is None:
+        return None
+    legs = conn.execute(select(leg).where(leg.c.incident_id == incident_id)).all()
+    attempts = conn.execute(
+        select(leg_attempt).where(leg_attempt.c.incident_id == incident_id).order_by(leg_attempt.c.attempt_no)
+    ).all()
+    hours: dict[str, tuple[str | None, str | None]] = {}
+    if head.elder_no:
+        query = select(contact.c.phone, contact.c.available_from, contact.c.available_to)
+        for row in conn.execute(query.where(contact.c.elder_no == head.elder_no)):
+            hours[row.phone] = (row.available_from, row.available_to)
+    local = now.astimezone().strftime("%H:%M")
+    view = IncidentView(incident_id, head.opened_at, head.state == "closed", head.phone or head.mobile)
+    for row in legs:
+        own = [a for a in attempts if a.leg_id == row.id]
+        last = own[-1] if own else None
+        start, end = hours.get(row.phone, (None, None))
+        view.legs.append(
+            LegView(
+                id=row.id,
+                role=Role(row.role),
+                phone=row.phone,
+                priority=row.priority,
+                state=LegState(row.state),
+                attempts=sum(1 for a in own if a.outcome != Outcome.LOST),
+                lost=sum(1 for a in own if a.outcome == Outcome.LOST),
+                attempt_id=last.uniqueid if last else None,
+                live=last is not None and last.ended_at is None,
+                dialled_at=row.dialled_at,
+                answered_at=row.answered_at,
+                accepted_at=row.accepted_at,
+                ended_at=row.ended_at,
+                ever_accepted=any(a.accepted_at is not None for a in own),
+                outcome=Outcome(row.outcome) if row.outcome else None,
+                available=is_available(local, start, end),
+            )
+        )
+    return view

@@ -1,0 +1,107 @@
+"""Tickets: opened at the start of a call, closed by a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from ivr.domain.incident import ArrivedCall, UnknownElder
+from ivr.store import calls, people
+from ivr.store.db import Store
+from ivr.store.tables import call, counter, ticket
+from ivr.store.tx import Tx
+
+
+def next_number(tx: Tx) -> str:
+    """`T00000123`: counts without gaps inside committed transactions (both databases lock the row)."""
+    done = tx.conn.execute(update(counter).where(counter.c.name == "ticket").values(value=counter.c.value + 1))
+    if not done.rowcount:
+        tx.conn.execute(insert(counter).values(name="ticket", value=1))
+    value = tx.conn.scalar(select(counter.c.value).where(counter.c.name == "ticket"))
+    return f"T{value:08d}"
+
+
+class SqlTickets:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def open_for_call(self, arrived: ArrivedCall) -> tuple[str, str]:
+        """Call row and ticket in one transaction; returns (call_id, ticket no). Idempotent per channel."""
+
+        def change(tx: Tx) -> tuple[str, str]:
+            known = (
+                tx.conn.execute(
+                    select(call.c.id, call.c.ticket_no).where(
+                        call.c.node == arrived.node, call.c.uniqueid == arrived.uniqueid
+                    )
+                )
+            ).first()
+            if known is not None and known.ticket_no:
+                return known.id, known.ticket_no
+            match = people.match_number(tx.conn, arrived.caller_id)
+            no = next_number(tx)
+            call_id = calls.add(tx, arrived, kind="routine", elder_no=match.elder_no, ticket_no=no)
+            tx.conn.execute(
+                insert(ticket).values(
+                    no=no,
+                    state="open",
+                    call_id=call_id,
+                    elder_no=match.elder_no,
+                    elder_choices=list(match.choices),
+                    caller_id=arrived.caller_id,
+                    opened_at=tx.now,
+                    call_back=False,
+                )
+            )
+            tx.event(
+                "ticket.opened",
+                ticket_no=no,
+                call_id=call_id,
+                elder_no=match.elder_no,
+                elder_choices=list(match.choices),
+            )
+            return call_id, no
+
+        return await self._store.write(change)
+
+    async def open_by_hand(self, *, elder_no: str | None, category: str | None, note: str | None, by: str) -> str:
+        """A ticket without a call (API, an agent's note). Raises UnknownElder."""
+
+        def change(tx: Tx) -> str:
+            if elder_no is not None and not people.elder_exists(tx.conn, elder_no):
+                raise UnknownElder(elder_no)
+            no = next_number(tx)
+            tx.conn.execute(
+                insert(ticket).values(
+                    no=no,
+                    state="open",
+                    elder_no=elder_no,
+                    elder_choices=[elder_no] if elder_no else [],
+                    category=category,
+                    note=note,
+                    opened_at=tx.now,
+                    call_back=False,
+                )
+            )
+            tx.event("ticket.opened", ticket_no=no, elder_no=elder_no, by=by)
+            return no
+
+        return await self._store.write(change)
+
+    async def field_event(self, no: str, kind: str, **data: Any) -> bool:
+        """Journal a field event; `closed` closes. False when there is no such ticket."""
+
+        def change(tx: Tx) -> bool:
+            if tx.conn.scalar(select(ticket.c.no).where(ticket.c.no == no)) is None:
+                return False
+            if kind == "closed":
+                tx.conn.execute(
+                    update(ticket)
+                    .where(ticket.c.no == no, ticket.c.closed_at.is_(None))
+                    .values(state="closed", closed_at=tx.now, call_back=False)
+                )
+            tx.event(f"ticket.{kind}", ticket_no=no, **data)
+            return True
+
+        return await self._store.write(change)

@@ -1,0 +1,72 @@
+"""What a change sees: the connection, and the journal to write to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from ivr.store import dialects
+from ivr.store.tables import event
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    kind: str
+    at: datetime
+    incident_id: str | None
+    leg_id: str | None
+    call_id: str | None
+    ticket_no: str | None
+    extension: str | None
+    data: dict[str, Any]
+
+
+class Tx:
+    """One change inside a transaction. Events are written with it or not at all."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.now = datetime.now(UTC)
+        self._events: list[EventRow] = []
+        self.events_written = 0
+
+    def event(
+        self,
+        kind: str,
+        *,
+        incident_id: str | None = None,
+        leg_id: str | None = None,
+        call_id: str | None = None,
+        ticket_no: str | None = None,
+        extension: str | None = None,
+        at: datetime | None = None,
+        **data: Any,
+    ) -> None:
+        """Journal that something happened. `data` is JSON; names and numbers of people do not belong in it."""
+        self._events.append(EventRow(kind, at or self.now, incident_id, leg_id, call_id, ticket_no, extension, data))
+
+    def flush_events(self) -> None:
+        if not self._events:
+            return
+        dialects.lock_journal(self.conn)
+        self.conn.execute(
+            insert(event),
+            [
+                {
+                    "kind": row.kind,
+                    "at": row.at,
+                    "incident_id": row.incident_id,
+                    "leg_id": row.leg_id,
+                    "call_id": row.call_id,
+                    "ticket_no": row.ticket_no,
+                    "extension": row.extension,
+                    "data": row.data,
+                }
+                for row in self._events
+            ],
+        )
+        self.events_written += len(self._events)
+        self._events.clear()

@@ -1,0 +1,182 @@
+"""一通电话的一端。One end of one call: its signalling by SIPp, its voice by an RtpPeer, its times from the exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.calls.harness.exchange import CallRecord, Exchange
+from tests.calls.harness.listen import Match, find_prompt
+from tests.calls.harness.recording import Recording
+from tests.calls.harness.rtp import Press, RtpPeer
+from tests.calls.harness.sipp import Sipp
+from tests.calls.harness.waiting import DidNotHappen
+
+_LOOK_AGAIN_S = 0.3
+
+
+class Leg:
+    """A telephone in one call. Times are `time.monotonic()`; None means "not so far"."""
+
+    def __init__(self, exchange: Exchange, record: CallRecord, sipp: Sipp, rtp: RtpPeer) -> None:
+        self._exchange, self.record, self._sipp, self._rtp = exchange, record, sipp, rtp
+        self.trouble = ""  # what SIPp complained of
+        self.behaviour: asyncio.Task[None] | None = None  # what the person at this phone does
+
+    # -- what happened
+
+    @property
+    def number(self) -> str:
+        """The number that was dialled."""
+        return self.record.invite.number
+
+    @property
+    def caller_id(self) -> str:
+        return self.record.invite.caller_id
+
+    @property
+    def caller_name(self) -> str:
+        return self.record.invite.caller_name
+
+    @property
+    def invited_at(self) -> float:
+        return self.record.invite.at
+
+    @property
+    def rang_at(self) -> float | None:
+        return self.record.rang_at
+
+    @property
+    def answered_at(self) -> float | None:
+        return self.record.answered_at
+
+    @property
+    def ended_at(self) -> float | None:
+        return self.record.ended_at
+
+    @property
+    def ended_by(self) -> str:
+        """"asterisk", "phone", or "" while it goes on."""
+        return self.record.ended_by if self.record.ended_at else ""
+
+    @property
+    def final_status(self) -> int | None:
+        return self.record.final_status
+
+    @property
+    def heard(self) -> Recording:
+        return self._rtp.heard
+
+    @property
+    def pressed(self) -> list[Press]:
+        return self._rtp.pressed
+
+    @property
+    def keys_heard(self) -> list[Press]:
+        return self._rtp.keys_heard
+
+    @property
+    def talking(self) -> bool:
+        return self.answered_at is not None and self.ended_at is None
+
+    # -- waiting
+
+    async def ringing(self, within: float = 5.0) -> float:
+        return await self._until(lambda: self.rang_at, within, "ringing")
+
+    async def answered(self, within: float = 10.0) -> float:
+        return await self._until(lambda: self.answered_at, within, "answer")
+
+    async def ended(self, within: float = 10.0) -> float:
+        return await self._until(lambda: self.ended_at, within, "end")
+
+    async def hears(self, prompt: Path | bytes, within: float = 10.0, *, first_s: float = 2.5) -> Match:
+        """Until the beginning of this prompt has been heard in this call, or `DidNotHappen`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        while True:
+            match = find_prompt(self.heard.pcm(), prompt, first_s=first_s)
+            if match.found:
+                return match
+            if loop.time() >= deadline:
+                name = prompt.name if isinstance(prompt, Path) else "speech"
+                raise DidNotHappen(
+                    f"{self} did not hear {name} within {within} s: best score {match.score:.2f}, "
+                    f"{len(self.heard.packets)} packets, {self.heard.level_dbfs():.0f} dBFS\n"
+                    + self._exchange.story()
+                )
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def said(self) -> None:
+        """Until everything it had to say or press has been sent."""
+        await self._rtp.quiet()
+
+    async def _until(self, look, within: float, what: str) -> float:  # type: ignore[no-untyped-def]
+        return await self._exchange.bell.until(look, within, f"{what} of {self}")
+
+    # -- doing
+
+    def say(self, audio: Path | bytes) -> float:
+        """Start to speak (raw A-law); returns how long that takes."""
+        return self._rtp.say(audio)
+
+    def press(self, keys: str) -> None:
+        self._rtp.press(keys)
+
+    def hush(self) -> None:
+        self._rtp.hush()
+
+    def start_media(self) -> None:
+        """Send to where Asterisk's SDP says; before that is known, to whoever sends first."""
+        media = self.record.far_media
+        if media is not None and media.key_payload_type is not None:
+            self._rtp.key_payload_type = media.key_payload_type
+        self._rtp.start(media.address if media is not None else None)
+
+    async def hang_up(self, within: float = 5.0) -> None:
+        """BYE in a call, CANCEL before the answer; returns when that has passed the exchange."""
+        if self.ended_at is None:
+            self._exchange.order(self.record, "HANGUP")
+            await self.ended(within)
+
+    async def finish(self) -> None:
+        """The call is over, or has to be: let go of everything it held. What was heard stays."""
+        if self.behaviour is not None:
+            self.behaviour.cancel()
+            await asyncio.gather(self.behaviour, return_exceptions=True)
+        if self.ended_at is None and self.record.final_status in (None, 200):
+            self._exchange.order(self.record, "HANGUP")
+        self._rtp.stop()
+        try:
+            await self._sipp.finished(within=3.0)
+        except AssertionError as failure:
+            self.trouble = str(failure)
+        finally:
+            self._rtp.close()
+            await self._sipp.kill()
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.caller_id}→{self.number}"
+
+
+class IncomingLeg(Leg):
+    """A call that Asterisk made to a phone."""
+
+    def ring(self) -> None:
+        self._exchange.order(self.record, "RING")
+
+    def refuse(self, status: int, reason: str) -> None:
+        self._exchange.order(self.record, "REFUSE", f"X-Status: {status} {reason}")
+
+    async def answer(self) -> None:
+        """Pick up, unless the caller has given up meanwhile."""
+        if self.ended_at is None and self.record.cancelled_at is None:
+            self._exchange.order(self.record, "ANSWER")
+            await self._exchange.bell.until(
+                lambda: self.answered_at or self.record.cancelled_at, 5.0, f"200 of {self}"
+            )
+            self.start_media()
+
+
+class Elder(Leg):
+    """A call made by an elder, or by anybody outside."""

@@ -1,0 +1,104 @@
+"""家属、值班、坐席的话机。Phones that are rung: the family's, the duty phone, the agents'.
+
+A phone takes any number of calls, one after another or at once; each call has its own SIPp process, its own RTP
+port and its own recording. One handset (SIPp + RTP port) is kept ready, so that a call need not wait for a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.calls.harness.behaviours import Behaviour, Unreachable
+from tests.calls.harness.exchange import CallRecord, Exchange
+from tests.calls.harness.legs import IncomingLeg
+from tests.calls.harness.ports import PortBlock
+from tests.calls.harness.rtp import RtpPeer
+from tests.calls.harness.sipp import Sipp, SippCommand, SippFailed
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a phone needs to set up handsets."""
+
+    sipp: SippCommand
+    ports: PortBlock
+    folder: Path
+
+    async def handset(self, name: str, exchange: Exchange) -> tuple[Sipp, RtpPeer]:
+        rtp = await RtpPeer.open()
+        keys = {"port": exchange.port, "rtp_port": rtp.port}
+        remote = ("127.0.0.1", exchange.port)
+        sipp = await Sipp.start(self.sipp, "callee", remote, self.folder / name, self.ports, keys=keys)
+        try:
+            await sipp.listening()
+        except BaseException:
+            rtp.close()
+            await sipp.kill()
+            raise
+        return sipp, rtp
+
+
+class Phone:
+    def __init__(self, number: str, behaviour: Behaviour, exchange: Exchange, workshop: Workshop) -> None:
+        self.number, self.exchange, self._behaviour = number, exchange, behaviour
+        self.calls: list[IncomingLeg] = []
+        self._workshop = workshop
+        self._serial = itertools.count(1)
+        self._endings: set[asyncio.Task[None]] = set()
+        self._ready = self._next_handset()
+        exchange.register(number, self._take)
+
+    def behaves(self, behaviour: Behaviour) -> None:
+        """From the next call on."""
+        self._behaviour = behaviour
+
+    async def called(self, within: float = 10.0, nth: int = 1) -> IncomingLeg:
+        """The nth call to this phone, which may have come already."""
+        wanted = lambda: self.calls[nth - 1 : nth] or None  # noqa: E731
+        return (await self.exchange.bell.until(wanted, within, f"call no. {nth} to {self.number}"))[0]
+
+    async def close(self) -> None:
+        self.exchange.unregister(self.number)
+        await asyncio.gather(*(call.finish() for call in self.calls))
+        await asyncio.gather(*self._endings, return_exceptions=True)
+        self._ready.cancel()
+        with contextlib.suppress(asyncio.CancelledError, SippFailed, TimeoutError):
+            sipp, rtp = await self._ready
+            rtp.close()
+            await sipp.kill()
+
+    def _next_handset(self) -> asyncio.Task[tuple[Sipp, RtpPeer]]:
+        name = f"{self.number}-{next(self._serial)}"
+        return asyncio.create_task(self._workshop.handset(name, self.exchange))
+
+    async def _take(self, record: CallRecord) -> int | None:
+        if isinstance(self._behaviour, Unreachable) and self._behaviour.status is None:
+            return None
+        handset, self._ready = self._ready, self._next_handset()
+        sipp, rtp = await handset
+        call = IncomingLeg(self.exchange, record, sipp, rtp)
+        self.calls.append(call)
+        ending = asyncio.create_task(self._attend(call))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return sipp.port
+
+    async def _attend(self, call: IncomingLeg) -> None:
+        """Run the person's behaviour once the INVITE is delivered, and tidy up when the call has ended."""
+        bell = self.exchange.bell
+        await bell.until(lambda: call.record.phone_port, 10.0, "delivery")
+        call.behaviour = asyncio.create_task(self._behaviour(call))
+        await bell.until(lambda: call.ended_at, float(10**6), "end")
+        await call.finish()
+
+
+class FamilyPhone(Phone):
+    """A relative's mobile."""
+
+
+class DutyPhone(Phone):
+    """The phone that the lifeline rings."""
