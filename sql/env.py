@@ -1,29 +1,25 @@
-"""Alembic's entry: runs the migrations on whichever database the settings name."""
+"""Alembic's entry: runs the migrations on whichever database the settings name.
+
+One transaction with the writing turn from its start: a migration killed half-way leaves nothing behind (SQLite too),
+and two processes that start together do not both migrate.
+"""
 
 from __future__ import annotations
 
-import asyncio
-
 from alembic import context
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from ivr.store import dialects
+from ivr.store.db import sync_engine
 from ivr.store.tables import metadata
-
-
-def _run(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-async def _main(url: str) -> None:
-    engine = create_async_engine(url)
-    async with engine.begin() as connection:
-        await connection.run_sync(_run)
-    await engine.dispose()
-
 
 url = context.config.get_main_option("sqlalchemy.url")
 assert url
-asyncio.run(_main(url))
+engine = sync_engine(url, "BEGIN IMMEDIATE")
+with engine.connect() as connection:
+    dialects.before_migration(connection)
+    with connection.begin():
+        dialects.be_patient(connection)
+        dialects.take_turn(connection)
+        context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+        context.run_migrations()
+engine.dispose()

@@ -70,8 +70,8 @@ class AsteriskProgram:
     data_dir: Path
 
     def serve(self, config: Path) -> list[str]:
-        """Run in the foreground."""
-        return [*self.argv, "-C", str(config), "-f"]
+        """Run in the foreground, without colours: its output goes to a log."""
+        return [*self.argv, "-C", str(config), "-f", "-n"]
 
     def remote(self, config: Path, command: str) -> list[str]:
         """One CLI command to the running one."""
@@ -90,7 +90,25 @@ def ensure(tree: str, settings: ToolSettings, progress: Progress = silent) -> Pa
 
 
 def asterisk_command(settings: ToolSettings, progress: Progress = silent) -> AsteriskProgram:
-    """The named Asterisk, else the system's if it is good enough, else the portable one."""
+    """The named Asterisk, else the system's if it is good enough, else the portable one, fetched if need be.
+
+    Raises:
+        SetupError: the named one does not run or is below the floor, or none can be fetched.
+    """
+    program = found_asterisk(settings)
+    if program is None:
+        ensure("asterisk", settings, progress)
+        program = found_asterisk(settings)
+    assert program is not None  # a tree that `ensure` returns has a stamp
+    return program
+
+
+def found_asterisk(settings: ToolSettings) -> AsteriskProgram | None:
+    """The Asterisk this machine has now; fetches nothing.
+
+    Raises:
+        SetupError: the one named by `asterisk_binary` does not run or is below the floor.
+    """
     if settings.asterisk_binary:
         program = _installed(settings.asterisk_binary)
         if program is None:
@@ -109,8 +127,10 @@ def asterisk_command(settings: ToolSettings, progress: Progress = silent) -> Ast
     program = _installed(system) if system else None
     if program is not None and program.version >= ASTERISK_FLOOR:
         return program
-    root = ensure("asterisk", settings, progress)
-    versions = read_stamp(root, ASTERISK) or {}
+    root = settings.tools_dir.resolve() / ASTERISK.name
+    versions = read_stamp(root, ASTERISK)
+    if versions is None:
+        return None
     libraries = root / "usr" / "lib" / _triplet()
     return AsteriskProgram(
         argv=_own_loader(root, "usr/sbin/asterisk"),

@@ -39,8 +39,8 @@ def next_step(legs: Sequence[LegView], policy: CascadePolicy) -> CascadeStep:
         (leg for leg in legs if not leg.live and leg.attempts < policy.rounds and leg.lost < MAX_LOST),
         key=lambda leg: (leg.attempts, not leg.available, leg.priority, leg.id),
     )
-    if live and candidates and candidates[0].attempts > min(leg.attempts for leg in live):
-        # Somebody of this round still rings: nobody gets a second call before all had their first.
+    if live and candidates and candidates[0].attempts >= min(leg.attempts for leg in live):
+        # Somebody of this round still rings (the call that rings is counted in his attempts): the next round waits.
         candidates = []
     free = max(0, policy.parallel - len(live))
     dial = tuple(leg.id for leg in candidates[:free])

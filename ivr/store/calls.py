@@ -148,12 +148,11 @@ class SqlCalls:
 
         await self._store.write(change)
 
-    async def live(self) -> list[str]:
-        """Uniqueids of this node's calls that have not ended as far as we know."""
-        async with self._store.read() as conn:
-            return list(
-                await conn.scalars(select(call.c.uniqueid).where(call.c.node == self._node, call.c.ended_at.is_(None)))
-            )
+    async def live(self) -> dict[str, datetime]:
+        """Uniqueid -> arrived_at of this node's calls that have not ended as far as we know."""
+        query = select(call.c.uniqueid, call.c.arrived_at).where(call.c.node == self._node, call.c.ended_at.is_(None))
+        rows = await self._store.look(lambda conn: conn.execute(query).all())
+        return {row.uniqueid: row.arrived_at for row in rows}
 
     async def _stamp(self, call_id: str, column: str, kind: str) -> None:
         def change(tx: Tx) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
+from ivr.services.ports import StoreUnavailable
 from ivr.store import dialects
 from ivr.store.doorbell import Doorbell
 from ivr.store.tx import Tx
@@ -32,10 +33,6 @@ T = TypeVar("T")
 
 # More closures in one transaction would only lengthen everybody's wait: 64 rows commit as fast as one.
 BATCH_LIMIT = 64
-
-
-class StoreUnavailable(Exception):
-    """The database could not commit in time; nothing of this change was stored."""
 
 
 @dataclass(slots=True)
@@ -65,8 +62,8 @@ class Store:
         self._thread = ThreadPoolExecutor(1, "store-writer")
         self._looker = ThreadPoolExecutor(1, "store-looker")
         self._pages = _async_engine(url)
-        self._looking = _sync_engine(url, "BEGIN")
-        self._writing = _sync_engine(url, "BEGIN IMMEDIATE")
+        self._looking = sync_engine(url, "BEGIN")
+        self._writing = sync_engine(url, "BEGIN IMMEDIATE")
 
     async def __aenter__(self) -> Store:
         await self.doorbell.open()
@@ -113,6 +110,31 @@ class Store:
         except TimeoutError:
             raise StoreUnavailable(f"no commit within {self.write_timeout_s:g} s") from None
 
+    async def bulk(self, job: Callable[[Connection], T]) -> T:
+        """A long job in a thread and on a connection of its own; it begins and commits its own transactions.
+
+        What it stages must not hold the database's one writing turn: other processes' calls wait behind that.
+
+        Raises:
+            StoreUnavailable: the database, not the job, is at fault.
+        """
+
+        def run() -> T:
+            engine = sync_engine(self.url, "BEGIN")
+            try:
+                with engine.connect() as conn:
+                    return job(conn)
+            except Exception as exc:
+                if dialects.is_unavailable(exc):
+                    raise StoreUnavailable(f"the database refused: {type(exc).__name__}") from exc
+                raise
+            finally:
+                engine.dispose()
+
+        result = await asyncio.to_thread(run)
+        self.doorbell.ring()
+        return result
+
     async def _write_loop(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -142,6 +164,7 @@ class Store:
         results: list[_Result] = []
         told = 0
         with self._writing.connect() as conn, conn.begin():
+            dialects.take_turn(conn)
             for change in changes:
                 tx = Tx(conn)
                 try:
@@ -159,18 +182,24 @@ class Store:
 
 def _async_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=4, max_overflow=4, poolclass=AsyncAdaptedQueuePool, connect_args=dialects.connect_args(url)
+        url,
+        pool_size=4,
+        max_overflow=4,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_pre_ping=url.startswith("postgresql"),
+        connect_args=dialects.connect_args(url),
     )
     _prepare(engine.sync_engine, "BEGIN")
     return engine
 
 
-def _sync_engine(url: str, begin: str) -> Engine:
+def sync_engine(url: str, begin: str) -> Engine:
     engine = create_engine(
         url.replace("+aiosqlite", ""),
         pool_size=1,
         max_overflow=0,
         poolclass=QueuePool,
+        pool_pre_ping=url.startswith("postgresql"),  # a restarted server must not cost a call its first write
         connect_args=dialects.connect_args(url),
     )
     _prepare(engine, begin)
@@ -186,3 +215,6 @@ def _prepare(engine: Engine, begin: str) -> None:
         conn.exec_driver_sql(begin)
 
     sa_event.listen(engine, "begin", on_begin)
+
+
+__all__ = ["Store", "StoreUnavailable"]

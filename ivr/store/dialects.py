@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Select, Table, func, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-_JOURNAL_LOCK = 0x59494E4C  # "YINL"
+_WRITER_LOCK = 0x59494E4C  # "YINL"
 
 
 def sqlite_on_connect(dbapi_connection: Any, _record: object) -> None:
@@ -26,13 +28,60 @@ def sqlite_on_connect(dbapi_connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def lock_journal(conn: Connection) -> None:
-    """Make `event.seq` the order of commits: a reader that has seen N must never meet a later N-1.
+def take_turn(conn: Connection) -> None:
+    """One writing transaction at a time on both databases; must be its first statement.
 
-    SQLite has one writer anyway. PostgreSQL hands out sequence numbers before commit, so writers of events take turns.
+    SQLite's BEGIN IMMEDIATE does it. On PostgreSQL the same rule makes `event.seq` the order of commits (it hands out
+    sequence numbers before commit; a reader that has seen N must never meet a later N-1), keeps "look, then write"
+    true between engine and console (one elder, one open incident; one key, one alarm), and two processes cannot
+    deadlock, as they would if the turn were taken after the first row.
     """
     if conn.dialect.name == "postgresql":
-        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _JOURNAL_LOCK})
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+
+
+def be_patient(conn: Connection) -> None:
+    """For a long job on a connection of its own (an import): nobody's call waits behind it."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SET statement_timeout = 0"))
+        conn.execute(text("SET lock_timeout = 20000"))
+    else:
+        conn.exec_driver_sql("PRAGMA busy_timeout=20000")
+        conn.exec_driver_sql("PRAGMA temp_store=FILE")
+
+
+def before_migration(conn: Connection) -> None:
+    """SQLite changes a table by copying it and dropping the old one: with foreign keys on, that DROP would delete
+    every contact and device of the elders. The pragma does nothing inside a transaction, hence before BEGIN."""
+    if conn.dialect.name == "sqlite":
+        cursor = conn.connection.cursor()
+        cursor.execute("PRAGMA foreign_keys=OFF")
+        cursor.close()
+
+
+def upsert(
+    conn: Connection,
+    table: Table,
+    columns: Sequence[str],
+    source: Select[Any],
+    *,
+    key: Sequence[str],
+    change: Sequence[str],
+    keep_if_empty: Sequence[str] = (),
+) -> None:
+    """INSERT … SELECT; a row whose key is there already gets the `change` columns, except empty ones to be kept.
+
+    `source` needs a WHERE: without one SQLite reads ON CONFLICT as the ON of a join.
+    """
+    insert: Any = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).from_select(list(columns), source, include_defaults=False)
+    if change:
+        new = {name: statement.excluded[name] for name in change}
+        new |= {name: func.coalesce(new[name], table.c[name]) for name in keep_if_empty if name in new}
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=new)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    conn.execute(statement)
 
 
 def is_unavailable(exc: BaseException) -> bool:

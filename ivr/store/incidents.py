@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import insert, select, update
 from ulid import ULID
 
 from ivr.domain.incident import (
@@ -20,7 +20,7 @@ from ivr.domain.incident import (
 from ivr.domain.people import Match
 from ivr.store import calls, people
 from ivr.store.db import Store
-from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
+from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt
 from ivr.store.tx import Tx
 
 
@@ -87,6 +87,18 @@ class SqlIncidents:
 
         await self._store.write(change)
 
+    async def escalated(self, incident_id: str, why: str) -> None:
+        """Journal an escalation once per incident and reason."""
+
+        def change(tx: Tx) -> None:
+            rows = tx.conn.execute(
+                select(event.c.data).where(event.c.incident_id == incident_id, event.c.kind == "incident.escalated")
+            )
+            if not any(row.data.get("why") == why for row in rows):
+                tx.event("incident.escalated", incident_id=incident_id, why=why)
+
+        await self._store.write(change)
+
     async def open_ids(self) -> list[str]:
         async with self._store.read() as conn:
             return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
@@ -96,6 +108,8 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
     if new.idempotency_key is not None:
         seen = tx.conn.scalar(select(alarm.c.incident_id).where(alarm.c.idempotency_key == new.idempotency_key))
         if seen is not None:
+            if new.needs_look:
+                _mark_unseen(tx, seen)
             return Raised(seen, joined=True, repeated=True, call_id=_call_id(tx, new))
     match = _resolve(tx, new)
     if isinstance(match, Exception):
@@ -127,7 +141,7 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
             elder_choices=list(match.choices),
         )
     elif new.needs_look:
-        tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(needs_look=True))
+        _mark_unseen(tx, incident_id)
     _add_family(tx, incident_id, match.choices)
     alarm_id = new_id()
     tx.conn.execute(
@@ -162,6 +176,12 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
     return Raised(incident_id, joined, call_id=call_id)
 
 
+def _mark_unseen(tx: Tx, incident_id: str) -> None:
+    tx.conn.execute(
+        update(incident).where(incident.c.id == incident_id, incident.c.state == "open").values(needs_look=True)
+    )
+
+
 def _call_id(tx: Tx, new: NewAlarm) -> str | None:
     return calls.find(tx.conn, new.call.node, new.call.uniqueid) if new.call else None
 
@@ -182,19 +202,16 @@ def _resolve(tx: Tx, new: NewAlarm) -> Match | UnknownDevice | UnknownElder:
 
 def _open_incident_of(tx: Tx, match: Match, new: NewAlarm) -> str | None:
     """The open incident of this elder; for a number nobody knows, the open one of the same number."""
+    query = select(incident.c.id).where(incident.c.state == "open")
     if match.elder_no is not None:
-        found: str | None = tx.conn.scalar(
-            select(incident.c.id).where(incident.c.state == "open", incident.c.elder_no == match.elder_no)
-        )
-        return found
-    if new.phone:
-        found = tx.conn.scalar(
-            select(incident.c.id)
-            .join(alarm, alarm.c.incident_id == incident.c.id)
-            .where(and_(incident.c.state == "open", incident.c.elder_no.is_(None), alarm.c.phone == new.phone))
-        )
-        return found
-    return None
+        query = query.where(incident.c.elder_no == match.elder_no)
+    elif new.phone:
+        query = query.join(alarm, alarm.c.incident_id == incident.c.id)
+        query = query.where(incident.c.elder_no.is_(None), alarm.c.phone == new.phone)
+    else:
+        return None
+    found: str | None = tx.conn.scalar(query.order_by(incident.c.id).limit(1))
+    return found
 
 
 def _add_family(tx: Tx, incident_id: str, elder_nos: Sequence[str]) -> None:

@@ -246,7 +246,7 @@ class SqlLegs:
 
 def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | None:
     head = conn.execute(
-        select(incident.c.state, incident.c.opened_at, incident.c.elder_no, elder.c.phone, elder.c.mobile)
+        select(incident.c.state, incident.c.opened_at, incident.c.elder_choices, elder.c.phone, elder.c.mobile)
         .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
         .where(incident.c.id == incident_id)
     ).first()
@@ -256,17 +256,17 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     attempts = conn.execute(
         select(leg_attempt).where(leg_attempt.c.incident_id == incident_id).order_by(leg_attempt.c.attempt_no)
     ).all()
-    hours: dict[str, tuple[str | None, str | None]] = {}
-    if head.elder_no:
-        query = select(contact.c.phone, contact.c.available_from, contact.c.available_to)
-        for row in conn.execute(query.where(contact.c.elder_no == head.elder_no)):
-            hours[row.phone] = (row.available_from, row.available_to)
     local = now.astimezone().strftime("%H:%M")
+    reachable: dict[str, bool] = {}
+    if head.elder_choices:
+        query = select(contact.c.phone, contact.c.available_from, contact.c.available_to)
+        for row in conn.execute(query.where(contact.c.elder_no.in_(head.elder_choices))):
+            now_ok = is_available(local, row.available_from, row.available_to)
+            reachable[row.phone] = reachable.get(row.phone, False) or now_ok
     view = IncidentView(incident_id, head.opened_at, head.state == "closed", head.phone or head.mobile)
     for row in legs:
         own = [a for a in attempts if a.leg_id == row.id]
         last = own[-1] if own else None
-        start, end = hours.get(row.phone, (None, None))
         view.legs.append(
             LegView(
                 id=row.id,
@@ -284,7 +284,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
                 ended_at=row.ended_at,
                 ever_accepted=any(a.accepted_at is not None for a in own),
                 outcome=Outcome(row.outcome) if row.outcome else None,
-                available=is_available(local, start, end),
+                available=reachable.get(row.phone, True),
             )
         )
     return view

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, or_, select
 
 from ivr.domain.people import Match
+from ivr.store.db import Store
 from ivr.store.tables import contact, device, elder
 
 
@@ -42,3 +43,13 @@ def device_owner(conn: Connection, device_id: str) -> str | None:
 
 def elder_exists(conn: Connection, elder_no: str) -> bool:
     return conn.scalar(select(elder.c.elder_no).where(elder.c.elder_no == elder_no)) is not None
+
+
+class SqlPeople:
+    """Implements the `People` port on the hot path."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def match(self, number: str) -> Match:
+        return await self._store.look(lambda conn: match_number(conn, number))

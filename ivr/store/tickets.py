@@ -96,11 +96,13 @@ class SqlTickets:
             if tx.conn.scalar(select(ticket.c.no).where(ticket.c.no == no)) is None:
                 return False
             if kind == "closed":
-                tx.conn.execute(
+                done = tx.conn.execute(
                     update(ticket)
                     .where(ticket.c.no == no, ticket.c.closed_at.is_(None))
                     .values(state="closed", closed_at=tx.now, call_back=False)
                 )
+                if not done.rowcount:
+                    return True  # closed before: it is not closed twice in the journal
             tx.event(f"ticket.{kind}", ticket_no=no, **data)
             return True
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from ivr.store import dialects
 from ivr.store.tables import event
 
 
@@ -51,7 +50,6 @@ class Tx:
     def flush_events(self) -> None:
         if not self._events:
             return
-        dialects.lock_journal(self.conn)
         self.conn.execute(
             insert(event),
             [

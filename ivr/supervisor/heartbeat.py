@@ -22,13 +22,8 @@ class Heartbeats(asyncio.DatagramProtocol):
 
     async def open(self, address: str) -> None:
         """Listen; a socket file that a killed supervisor left behind is replaced."""
-        if not address.startswith("\0"):
-            Path(address).parent.mkdir(parents=True, exist_ok=True)
-            Path(address).unlink(missing_ok=True)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock = _bound_socket(address)
         try:
-            sock.bind(address)
-            sock.setblocking(False)
             loop = asyncio.get_running_loop()
             self._transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=sock)
         except BaseException:
@@ -65,3 +60,17 @@ class Heartbeats(asyncio.DatagramProtocol):
     def forget(self, pid: int) -> None:
         self._last.pop(pid, None)
         self._first.pop(pid, None)
+
+
+def _bound_socket(address: str) -> socket.socket:
+    if not address.startswith("\0"):
+        Path(address).parent.mkdir(parents=True, exist_ok=True)
+        Path(address).unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock

@@ -135,7 +135,7 @@ def only_one(data_dir: Path) -> Iterator[None]:
 def is_running(data_dir: Path) -> bool:
     """Whether a supervisor holds this instance now."""
     try:
-        with (data_dir / "run" / "supervisor.lock").open("a") as lock:
+        with (data_dir / "run" / "supervisor.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -85,7 +85,8 @@ class Supervisor:
                 took = await asyncio.shield(part.first_ready)
             except PartFailed as error:
                 self._failure = StartError(
-                    f"{spec.name} 启动失败：{error}；详见 {part.log}", f"{spec.name} did not start; see {part.log}"
+                    f"{spec.name} 启动失败：{error}；详见 {part.log}",
+                    f"{spec.name} did not start ({error}); see {part.log}",
                 )
                 self._stop_requested.set()
                 return

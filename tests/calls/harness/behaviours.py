@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from tests.calls.harness.g711 import RATE, encode_alaw
 from tests.calls.harness.legs import IncomingLeg
+
+Thing = TypeVar("Thing")
 
 
 class Behaviour(Protocol):
@@ -29,7 +32,7 @@ class Answers:
     hangs_up_after_s: float | None = None
 
     async def __call__(self, call: IncomingLeg) -> None:
-        call.ring()
+        await call.ring()
         await asyncio.sleep(self.after_s)
         await call.answer()
         async with asyncio.TaskGroup() as deeds:
@@ -47,7 +50,7 @@ class NoAnswer:
     """Rings until the caller gives up."""
 
     async def __call__(self, call: IncomingLeg) -> None:
-        call.ring()
+        await call.ring()
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Busy:
     """Engaged: 486 at once."""
 
     async def __call__(self, call: IncomingLeg) -> None:
-        call.refuse(486, "Busy Here")
+        await call.refuse(486)
 
 
 @dataclass(frozen=True)
@@ -65,21 +68,21 @@ class Declines:
     after_s: float = 0.5
 
     async def __call__(self, call: IncomingLeg) -> None:
-        call.ring()
+        await call.ring()
         await asyncio.sleep(self.after_s)
-        call.refuse(603, "Decline")
+        await call.refuse(603)
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Switched off, no such number: refused by the network. `status=None`: the network never says anything."""
+    """Switched off (480), no such number (404), no line (503): refused by the network.
+    `status=None`: the network never says anything."""
 
     status: int | None = 503
-    reason: str = "Service Unavailable"
 
     async def __call__(self, call: IncomingLeg) -> None:
         if self.status is not None:
-            call.refuse(self.status, self.reason)
+            await call.refuse(self.status)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Voicemail:
     records_s: float = 60.0
 
     async def __call__(self, call: IncomingLeg) -> None:
-        call.ring()
+        await call.ring()
         await asyncio.sleep(self.after_s)
         await call.answer()
         call.say(self.audio)
@@ -106,6 +109,6 @@ def beep(hertz: float = 1000.0, seconds: float = 0.5) -> bytes:
     return encode_alaw(wave.astype(np.int16))
 
 
-async def _later(seconds: float, deed, what) -> None:  # type: ignore[no-untyped-def]
+async def _later(seconds: float, deed: Callable[[Thing], object], what: Thing) -> None:
     await asyncio.sleep(seconds)
     deed(what)

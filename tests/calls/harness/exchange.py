@@ -8,6 +8,7 @@ is rung and calls shows Asterisk one address.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import Awaitable, Callable
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tests.calls.harness.sip import Address, Media, NotSip, SipMessage, command, reply
-from tests.calls.harness.waiting import Bell
+from tests.calls.harness.waiting import Bell, DidNotHappen
 
 LOOPBACK = "127.0.0.1"
+_SAY_AGAIN_S = 0.05
 _CHALLENGES = (401, 407)
 
 
@@ -103,6 +105,7 @@ class Exchange(asyncio.DatagramProtocol):
         self.log: list[Entry] = []
         self.calls: dict[str, CallRecord] = {}
         self.garbage = 0
+        self.troubles: list[str] = []
         self.bell = Bell(self.story)
         self._lines: dict[str, Line] = {}
         self._default: Line | None = None
@@ -113,9 +116,7 @@ class Exchange(asyncio.DatagramProtocol):
 
     async def open(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(
-            lambda: self, local_addr=(LOOPBACK, self.port)
-        )
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(LOOPBACK, self.port))
         return self
 
     async def close(self) -> None:
@@ -150,8 +151,12 @@ class Exchange(asyncio.DatagramProtocol):
 
     async def wait_invite(self, number: str, within: float, nth: int = 1) -> Invite:
         """The nth INVITE that Asterisk sent to `number`, which may have come already."""
-        seen = lambda: self.invites(number)[nth - 1 : nth]  # noqa: E731
-        return (await self.bell.until(lambda: seen() or None, within, f"INVITE no. {nth} to {number}"))[0]
+
+        def seen() -> Invite | None:
+            found = self.invites(number)
+            return found[nth - 1] if len(found) >= nth else None
+
+        return await self.bell.until(seen, within, f"INVITE no. {nth} to {number}")
 
     def call(self, call_id: str) -> CallRecord:
         return self.calls[call_id]
@@ -168,17 +173,31 @@ class Exchange(asyncio.DatagramProtocol):
 
     def story(self) -> str:
         """The log as text, for failures."""
-        return f"exchange 127.0.0.1:{self.port}, {self.garbage} datagrams were no SIP\n" + "\n".join(
-            map(str, self.log)
-        )
+        head = f"exchange 127.0.0.1:{self.port}, {self.garbage} datagrams were no SIP"
+        return "\n".join([head, *self.troubles, *map(str, self.log)])
 
     # -- what phones do
 
-    def order(self, call: CallRecord, word: str, extra: str = "") -> None:
-        """Tell the SIPp process of a call what to do next; see the scenarios."""
-        if call.phone_port is not None:
-            message = command(word, call.invite.call_id, next(self._serial), extra)
-            self._send(message, (LOOPBACK, call.phone_port))
+    async def order(self, call: CallRecord, word: str, done: Callable[[], object], within: float = 5.0) -> None:
+        """Tell the SIPp process of a call what to do next, until that is done; see the scenarios.
+
+        Said again and again, because SIPp drops a message that arrives while it is still sending. An order that
+        comes once more when it has been carried out is dropped likewise.
+        """
+        deadline = time.monotonic() + within
+        while not done():
+            if call.phone_port is not None:
+                message = command(word, call.invite.call_id, next(self._serial))
+                self._send(message, (LOOPBACK, call.phone_port))
+            patience = min(_SAY_AGAIN_S, deadline - time.monotonic())
+            if patience <= 0:
+                raise DidNotHappen(f"not within {within} s: {word} of {call.invite.number}\n{self.story()}")
+            with contextlib.suppress(DidNotHappen):
+                await self.bell.until(lambda: bool(done()), patience, word)
+
+    def inject(self, data: bytes) -> None:
+        """Send raw bytes to Asterisk as if from the trunk (malformed input)."""
+        self._send(data, self.asterisk)
 
     # -- the relay
 
@@ -251,7 +270,11 @@ class Exchange(asyncio.DatagramProtocol):
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, call: CallRecord, line: Line, data: bytes) -> None:
-        port = await line(call)
+        try:
+            port = await line(call)
+        except Exception as error:
+            self.troubles.append(f"no phone took the call to {call.invite.number}: {error}")
+            return
         if port is None:
             return
         for message in (data, *call.held_back):

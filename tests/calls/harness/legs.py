@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.calls.harness.exchange import CallRecord, Exchange
+from tests.calls.harness.g711 import RATE
 from tests.calls.harness.listen import Match, find_prompt
 from tests.calls.harness.recording import Recording
 from tests.calls.harness.rtp import Press, RtpPeer
 from tests.calls.harness.sipp import Sipp
 from tests.calls.harness.waiting import DidNotHappen
 
+REFUSALS = (404, 480, 486, 503, 603)
 _LOOK_AGAIN_S = 0.3
 
 
@@ -20,6 +24,7 @@ class Leg:
 
     def __init__(self, exchange: Exchange, record: CallRecord, sipp: Sipp, rtp: RtpPeer) -> None:
         self._exchange, self.record, self._sipp, self._rtp = exchange, record, sipp, rtp
+        self._finishing: asyncio.Task[None] | None = None
         self.trouble = ""  # what SIPp complained of
         self.behaviour: asyncio.Task[None] | None = None  # what the person at this phone does
 
@@ -56,7 +61,7 @@ class Leg:
 
     @property
     def ended_by(self) -> str:
-        """"asterisk", "phone", or "" while it goes on."""
+        """ "asterisk", "phone", or "" while it goes on."""
         return self.record.ended_by if self.record.ended_at else ""
 
     @property
@@ -91,19 +96,20 @@ class Leg:
         return await self._until(lambda: self.ended_at, within, "end")
 
     async def hears(self, prompt: Path | bytes, within: float = 10.0, *, first_s: float = 2.5) -> Match:
-        """Until the beginning of this prompt has been heard in this call, or `DidNotHappen`."""
+        """Until the first `first_s` of this prompt have been heard in this call, or `DidNotHappen`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
         while True:
-            match = find_prompt(self.heard.pcm(), prompt, first_s=first_s)
-            if match.found:
+            pcm = self.heard.pcm()
+            match = find_prompt(pcm, prompt, first_s=first_s)
+            over = self.ended_at is not None or loop.time() >= deadline
+            if match.found and (over or len(pcm) / RATE >= match.at_s + min(first_s, match.prompt_s)):
                 return match
             if loop.time() >= deadline:
                 name = prompt.name if isinstance(prompt, Path) else "speech"
                 raise DidNotHappen(
                     f"{self} did not hear {name} within {within} s: best score {match.score:.2f}, "
-                    f"{len(self.heard.packets)} packets, {self.heard.level_dbfs():.0f} dBFS\n"
-                    + self._exchange.story()
+                    f"{len(self.heard.packets)} packets, {self.heard.level_dbfs():.0f} dBFS\n" + self._exchange.story()
                 )
             await asyncio.sleep(_LOOK_AGAIN_S)
 
@@ -111,7 +117,7 @@ class Leg:
         """Until everything it had to say or press has been sent."""
         await self._rtp.quiet()
 
-    async def _until(self, look, within: float, what: str) -> float:  # type: ignore[no-untyped-def]
+    async def _until(self, look: Callable[[], float | None], within: float, what: str) -> float:
         return await self._exchange.bell.until(look, within, f"{what} of {self}")
 
     # -- doing
@@ -136,24 +142,38 @@ class Leg:
     async def hang_up(self, within: float = 5.0) -> None:
         """BYE in a call, CANCEL before the answer; returns when that has passed the exchange."""
         if self.ended_at is None:
-            self._exchange.order(self.record, "HANGUP")
+            await self._exchange.order(self.record, "HANGUP", self._over, within)
             await self.ended(within)
 
+    def _over(self) -> bool:
+        """BYE, CANCEL or a refusal has passed."""
+        return self.ended_at is not None or self.record.cancelled_at is not None
+
     async def finish(self) -> None:
-        """The call is over, or has to be: let go of everything it held. What was heard stays."""
+        """The call is over, or has to be: let go of everything it held. What was heard stays. Safe to repeat."""
+        if self._finishing is None:
+            self._finishing = asyncio.create_task(self._finish())
+        await asyncio.shield(self._finishing)
+
+    async def _finish(self) -> None:
         if self.behaviour is not None:
             self.behaviour.cancel()
-            await asyncio.gather(self.behaviour, return_exceptions=True)
-        if self.ended_at is None and self.record.final_status in (None, 200):
-            self._exchange.order(self.record, "HANGUP")
+            for failure in await asyncio.gather(self.behaviour, return_exceptions=True):
+                if isinstance(failure, Exception):
+                    self.trouble = f"{failure!r}"
+        with contextlib.suppress(DidNotHappen):
+            await self._end()
         self._rtp.stop()
         try:
             await self._sipp.finished(within=3.0)
         except AssertionError as failure:
-            self.trouble = str(failure)
+            self.trouble += str(failure)
         finally:
             self._rtp.close()
             await self._sipp.kill()
+
+    async def _end(self) -> None:
+        await self._exchange.order(self.record, "HANGUP", self._over, 1.0)
 
     def __str__(self) -> str:
         return f"{type(self).__name__} {self.caller_id}→{self.number}"
@@ -162,20 +182,25 @@ class Leg:
 class IncomingLeg(Leg):
     """A call that Asterisk made to a phone."""
 
-    def ring(self) -> None:
-        self._exchange.order(self.record, "RING")
+    async def ring(self) -> None:
+        await self._exchange.order(self.record, "RING", lambda: self.rang_at or self._over())
 
-    def refuse(self, status: int, reason: str) -> None:
-        self._exchange.order(self.record, "REFUSE", f"X-Status: {status} {reason}")
+    async def refuse(self, status: int) -> None:
+        if status not in REFUSALS:
+            raise ValueError(f"callee.xml knows {REFUSALS}, not {status}")
+        await self._exchange.order(self.record, f"REFUSE-{status}", lambda: self.final_status or self._over())
 
     async def answer(self) -> None:
         """Pick up, unless the caller has given up meanwhile."""
-        if self.ended_at is None and self.record.cancelled_at is None:
-            self._exchange.order(self.record, "ANSWER")
-            await self._exchange.bell.until(
-                lambda: self.answered_at or self.record.cancelled_at, 5.0, f"200 of {self}"
-            )
+        await self._exchange.order(self.record, "ANSWER", lambda: self.answered_at or self._over())
+        if self.talking:
             self.start_media()
+
+    async def _end(self) -> None:
+        if self.answered_at is None:
+            await self.refuse(480)
+        else:
+            await super()._end()
 
 
 class Elder(Leg):

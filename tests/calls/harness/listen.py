@@ -21,6 +21,7 @@ SAME = 0.6
 
 _Signal = NDArray[np.float64]
 _CHUNK = RATE // 2
+_LEAST = RATE * 3 // 4  # less than this says little
 _AUDIBLE = 10 ** (-55 / 20) * 32768  # quieter stretches are no evidence of anything
 
 
@@ -61,18 +62,17 @@ def find_prompt(
     whole = _emphasised(spoken)
     size = min(round(first_s * RATE), len(whole))
     score, place = _best_lag(ear, whole[:size])
-    late = min(round(late_s * RATE), len(whole) - size)
-    if late > 0:
-        late_score, late_place = _best_lag(ear, whole[late : late + size])
+    late = round(late_s * RATE)
+    rest = whole[late : late + size]
+    if late and len(rest) >= _LEAST:
+        late_score, late_place = _best_lag(ear, rest)
         if late_score > score and late_place < late:  # only a recording that begins inside the prompt
             score, place = late_score, late_place - late
     heard_s = _coverage(ear, whole, place) if score >= SAME else 0.0
     return Match(score, (place + skipped - lead) / RATE, heard_s, len(spoken) / RATE)
 
 
-def best_prompt(
-    heard: Pcm, prompts: Mapping[str, Path | bytes], *, first_s: float = 2.5
-) -> tuple[str, Match]:
+def best_prompt(heard: Pcm, prompts: Mapping[str, Path | bytes], *, first_s: float = 2.5) -> tuple[str, Match]:
     """Which of these prompts was heard? Of those that begin alike, the one heard furthest."""
     matches = {name: find_prompt(heard, prompt, first_s=first_s) for name, prompt in prompts.items()}
     name = max(matches, key=lambda key: (matches[key].found, matches[key].heard_s, matches[key].score))
@@ -115,8 +115,9 @@ def _coverage(ear: _Signal, whole: _Signal, place: int) -> float:
         piece = whole[start : start + _CHUNK]
         here = ear[max(0, place + start - slack) : max(0, place + start + len(piece) + slack)]
         silent = float(np.mean(piece**2)) < _AUDIBLE**2 * 0.1
-        if silent and place + start + len(piece) <= len(ear):
-            heard += len(piece)
-        elif not silent and len(here) >= len(piece) // 2 and _best_lag(here, piece)[0] >= SAME:
-            heard += len(piece)
+        if silent:
+            found = place + start + len(piece) <= len(ear)
+        else:
+            found = len(here) >= len(piece) // 2 and _best_lag(here, piece)[0] >= SAME
+        heard += len(piece) if found else 0
     return heard / RATE

@@ -58,15 +58,18 @@ class Phone:
 
     async def called(self, within: float = 10.0, nth: int = 1) -> IncomingLeg:
         """The nth call to this phone, which may have come already."""
-        wanted = lambda: self.calls[nth - 1 : nth] or None  # noqa: E731
-        return (await self.exchange.bell.until(wanted, within, f"call no. {nth} to {self.number}"))[0]
+
+        def wanted() -> IncomingLeg | None:
+            return self.calls[nth - 1] if len(self.calls) >= nth else None
+
+        return await self.exchange.bell.until(wanted, within, f"call no. {nth} to {self.number}")
 
     async def close(self) -> None:
         self.exchange.unregister(self.number)
-        await asyncio.gather(*(call.finish() for call in self.calls))
-        await asyncio.gather(*self._endings, return_exceptions=True)
-        self._ready.cancel()
-        with contextlib.suppress(asyncio.CancelledError, SippFailed, TimeoutError):
+        for ending in self._endings:
+            ending.cancel()
+        await asyncio.gather(*self._endings, *(call.finish() for call in self.calls), return_exceptions=True)
+        with contextlib.suppress(SippFailed, TimeoutError):
             sipp, rtp = await self._ready
             rtp.close()
             await sipp.kill()
@@ -102,3 +105,37 @@ class FamilyPhone(Phone):
 
 class DutyPhone(Phone):
     """The phone that the lifeline rings."""
+
+
+class AgentPhone(Phone):
+    """A seated agent's SIP phone, on a line of its own, registered at Asterisk by digest."""
+
+    def __init__(self, extension: str, secret: str, behaviour: Behaviour, line: Exchange, workshop: Workshop) -> None:
+        super().__init__(extension, behaviour, line, workshop)
+        line.register_default(self._take)
+        self._secret, self.registered = secret, False
+        self._registrations = itertools.count(1)
+
+    async def register(self, expires_s: int = 600) -> None:
+        """Raises SippFailed when Asterisk does not accept it."""
+        workshop, (_, asterisk_port) = self._workshop, self.exchange.asterisk
+        folder = workshop.folder / f"{self.number}-register-{next(self._registrations)}"
+        keys = {"port": self.exchange.port, "expires": expires_s, "registrar": asterisk_port}
+        options = ("-s", self.number, "-au", self.number, "-ap", self._secret)
+        remote = ("127.0.0.1", self.exchange.port)
+        sipp = await Sipp.start(workshop.sipp, "register", remote, folder, workshop.ports, keys=keys, options=options)
+        try:
+            await sipp.finished(within=5.0)
+            self.registered = expires_s > 0
+        finally:
+            await sipp.kill()
+
+    async def unregister(self) -> None:
+        await self.register(expires_s=0)
+
+    async def close(self) -> None:
+        if self.registered:
+            with contextlib.suppress(SippFailed):
+                await self.unregister()
+        await super().close()
+        await self.exchange.close()

@@ -45,7 +45,7 @@ class RtpPeer(asyncio.DatagramProtocol):
         self.key_payload_type = 101
         self.port = 0
         self._transport: asyncio.DatagramTransport | None = None
-        self._ticking: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.Handle | None = None
         self._origin = 0.0
         self._tick_no = 0
         self._seq = random.getrandbits(15)
@@ -91,9 +91,7 @@ class RtpPeer(asyncio.DatagramProtocol):
     def say(self, audio: Path | bytes) -> float:
         """Queue raw A-law; returns its length in seconds."""
         raw = audio if isinstance(audio, bytes) else audio.read_bytes()
-        self._speech.extend(
-            raw[at : at + FRAME].ljust(FRAME, ALAW_SILENCE) for at in range(0, len(raw), FRAME)
-        )
+        self._speech.extend(raw[at : at + FRAME].ljust(FRAME, ALAW_SILENCE) for at in range(0, len(raw), FRAME))
         self._quiet.clear()
         return len(raw) / 8000
 

@@ -1,4 +1,4 @@
-"""SIP 报文里测试所需的部分。Reading the parts of a SIP message that the tests care about; the bytes stay as they are."""
+"""SIP 报文里测试所需的部分。The parts of a SIP message that tests care about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from functools import cached_property
 
 Address = tuple[str, int]
 
-_COMPACT = {"i": "call-id", "f": "from", "t": "to", "v": "via", "m": "contact", "c": "content-type", "l": "content-length"}
+_COMPACT = {
+    "i": "call-id",
+    "f": "from",
+    "t": "to",
+    "v": "via",
+    "m": "contact",
+    "c": "content-type",
+    "l": "content-length",
+}
 _USER = re.compile(r"sips?:([^@;>]*)@", re.IGNORECASE)
 _MEDIA = re.compile(r"^m=audio (\d+) ", re.MULTILINE)
 _CONNECTION = re.compile(r"^c=IN IP4 ([0-9.]+)", re.MULTILINE)
@@ -123,7 +131,7 @@ def reply(to: SipMessage, status: int, reason: str) -> bytes:
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
-def command(word: str, call_id: str, serial: int, extra: str = "") -> bytes:
+def command(word: str, call_id: str, serial: int) -> bytes:
     """An order of the test to the SIPp process that plays one call; no SIP method, never seen by Asterisk."""
     lines = [
         f"{word} sip:phone@harness SIP/2.0",
@@ -132,7 +140,6 @@ def command(word: str, call_id: str, serial: int, extra: str = "") -> bytes:
         "To: <sip:phone@harness>;tag=phone",
         f"Call-ID: {call_id}",
         f"CSeq: 1 {word}",
-        *([extra] if extra else []),
         "Content-Length: 0",
         "",
         "",

@@ -5,7 +5,9 @@ Facts of SIPp 3.8 that this rests on:
   caller but *nothing at all* from a callee (call::abortCall checks creationMode). The control socket sets no
   variables. So hanging up on command is done in SIP: the exchange sends the process a request named HANGUP within
   the call, the scenario waits for it beside BYE, and SIPp then sends a proper BYE or CANCEL itself.
-- `-default_behaviors all,-abortunexp`: a message that a scenario does not expect is logged, not answered with a BYE.
+- the status of a response must be a literal in the scenario, no variable.
+- `-default_behaviors all,-abortunexp` (with calls, not with registrations): a message that a scenario does not
+  expect is logged, not answered with a BYE.
 - every process opens a UDP control socket, on all interfaces from 8888 up unless told otherwise.
 """
 
@@ -28,6 +30,9 @@ SCENARIOS = Path(__file__).parent.parent / "scenarios"
 LONGEST_CALL_S = 900
 
 
+FOR_CALLS = ("-default_behaviors", "all,-abortunexp")
+
+
 class SippFailed(AssertionError):
     """SIPp ended other than well; the message holds what its error file says."""
 
@@ -35,6 +40,7 @@ class SippFailed(AssertionError):
 class Sipp:
     def __init__(self, scenario: str, folder: Path, ports: PortBlock) -> None:
         self.scenario, self.folder, self._ports = scenario, folder, ports
+        folder.mkdir(parents=True, exist_ok=True)
         self.port, self._control = ports.take(), ports.take()
         self._process: asyncio.subprocess.Process | None = None
 
@@ -48,14 +54,13 @@ class Sipp:
         ports: PortBlock,
         *,
         keys: Mapping[str, str | int] | None = None,
-        options: tuple[str, ...] = (),
+        options: tuple[str, ...] = FOR_CALLS,
     ) -> Self:
         """Play `scenario` once against `remote`; logs and traces go to `folder`."""
         sipp = cls(scenario, folder, ports)
-        folder.mkdir(parents=True, exist_ok=True)
         argv = [*command, f"{remote[0]}:{remote[1]}", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1"]
         argv += ["-i", "127.0.0.1", "-p", str(sipp.port), "-ci", "127.0.0.1", "-cp", str(sipp._control)]
-        argv += ["-nostdin", "-skip_rlimit", "-aa", "-default_behaviors", "all,-abortunexp"]
+        argv += ["-nostdin", "-skip_rlimit", "-aa"]
         argv += ["-deadcall_wait", "0", "-timeout", str(LONGEST_CALL_S), "-timeout_error"]
         argv += ["-trace_msg", "-message_file", "messages.log", "-trace_err", "-error_file", "errors.log"]
         argv += ["-trace_logs", "-log_file", "logs.log", *options]

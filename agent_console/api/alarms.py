@@ -1,0 +1,79 @@
+"""POST /alarms and what follows from it: incidents."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from agent_console.api.endpoint import Answer, Ask
+from agent_console.api.ids import need_ulid
+from agent_console.api.models import AlarmIn, CloseIn, IncidentQuery
+from agent_console.api.shapes import IncidentOut, Incidents, RaisedOut
+from agent_console.keys import INCIDENTS, LOOKS, READER
+from agent_console.queries import incidents
+from agent_console.validation import Refused
+from ivr.domain.incident import AlreadyClosed, NewAlarm, UnknownDevice, UnknownElder, UnknownIncident
+
+
+async def raise_alarm(ask: Ask) -> Answer:
+    new: AlarmIn = ask.body
+    try:
+        raised = await ask.app[INCIDENTS].raise_alarm(
+            NewAlarm(
+                source=new.source,
+                kind=new.kind,
+                device_id=new.device_id,
+                phone=new.phone,
+                elder_no=new.elder_no,
+                at=new.at.astimezone(UTC) if new.at else None,
+                note=new.note,
+                location=new.location,
+                idempotency_key=new.idempotency_key,
+            )
+        )
+    except UnknownDevice:
+        raise Refused(422, "unknown_device", "设备未登记。", "No such device is registered.", "device_id") from None
+    except UnknownElder:
+        raise Refused(422, "unknown_elder", "没有这位老人的档案。", "There is no such elder.", "elder_no") from None
+    answer = RaisedOut(incident_id=raised.incident_id, joined=raised.joined, repeated=raised.repeated)
+    return 200 if raised.joined else 201, answer
+
+
+async def list_incidents(ask: Ask) -> Answer:
+    query: IncidentQuery = ask.query
+    items, following = await ask.app[READER].read(
+        incidents.page, query.state, query.limit, query.cursor, ask.who.eyes
+    )
+    return 200, Incidents(items=items, next=following)
+
+
+async def one_incident(ask: Ask) -> Answer:
+    found = await _find(ask, need_ulid(ask.part("id"), _NOT_FOUND))
+    elder_no = found.elder.elder_no if found.elder else None
+    await ask.app[LOOKS].note(ask.who, elder_no=elder_no, incident_id=found.id)
+    return 200, found
+
+
+async def close_incident(ask: Ask) -> Answer:
+    incident_id = need_ulid(ask.part("id"), _NOT_FOUND)
+    body: CloseIn = ask.body
+    # A person closes in his own name, whatever the body says.
+    by = ask.who.name if ask.who.is_person else body.by
+    if by is None:
+        raise Refused(422, "missing", "“by”缺失：要写明由谁关闭。", "by is missing: say who closes it.", "by")
+    try:
+        await ask.app[INCIDENTS].close(incident_id, by=by, outcome=body.outcome or "other", reason=body.reason)
+    except UnknownIncident:
+        raise _NOT_FOUND from None
+    except AlreadyClosed:
+        raise Refused(409, "already_closed", "事件已经关闭。", "The incident is closed already.") from None
+    return 200, await _find(ask, incident_id)
+
+
+_NOT_FOUND = Refused(404, "unknown_incident", "没有这个事件。", "There is no such incident.")
+
+
+async def _find(ask: Ask, incident_id: str) -> IncidentOut:
+    found = await ask.app[READER].read(incidents.one, incident_id, ask.who.eyes)
+    if found is None:
+        raise _NOT_FOUND
+    return found

@@ -1,0 +1,210 @@
+"""What goes out: the shapes of DESIGN.md §5. Times are UTC and end in Z. Fields are added, never renamed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ElderOut(BaseModel):
+    elder_no: str
+    name: str
+    sex: str | None = None
+    age: int | None = None
+    phone: str | None = None
+    mobile: str | None = None
+    address: str | None = None
+    district: str | None = None
+
+
+class ContactOut(BaseModel):
+    name: str
+    relation: str | None
+    phone: str
+    priority: int
+    available_from: str | None
+    available_to: str | None
+
+
+class ElderFile(ElderOut):
+    birth_date: date | None = None
+    medical: str | None = None
+    notes: str | None = None
+    dialect: str | None = None
+    lat: float | None = None
+    lng: float | None = None
+    contacts: list[ContactOut] = []
+
+
+class AlarmOut(BaseModel):
+    id: str
+    source: str
+    kind: str
+    device_id: str | None
+    phone: str | None
+    elder_no: str | None
+    at: datetime | None
+    received_at: datetime
+    note: str | None
+    location: dict[str, Any] | None
+
+
+class LegOut(BaseModel):
+    """Times are those of the last attempt."""
+
+    id: str
+    role: str
+    name: str
+    phone: str
+    state: str
+    attempts: int
+    dialled_at: datetime | None = None
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    accepted_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = None
+
+
+class EventOut(BaseModel):
+    """One row of the journal; what else is known about it stands beside these fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seq: int
+    at: datetime
+    kind: str
+
+
+class IncidentOut(BaseModel):
+    id: str
+    state: str
+    elder: ElderFile | ElderOut | None
+    elder_choices: list[ElderOut]
+    needs_look: bool
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    outcome: str | None
+    reason: str | None
+    alarms: list[AlarmOut]
+    legs: list[LegOut]
+    events: list[EventOut]
+
+
+class RaisedOut(BaseModel):
+    incident_id: str
+    joined: bool
+    repeated: bool
+
+
+class WaitingOut(BaseModel):
+    call_id: str
+    caller_id: str
+    elder: ElderOut | None
+    elder_choices: list[ElderOut]
+    waited_s: float
+    since: datetime
+    position: int
+    priority: int
+
+
+class AgentOut(BaseModel):
+    extension: str
+    name: str
+    state: str
+    since: datetime
+    reason: str | None
+    device: str
+
+
+class QueueOut(BaseModel):
+    waiting: list[WaitingOut]
+    agents: list[AgentOut]
+
+
+class HeardOut(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    at: datetime
+
+
+class TicketOut(BaseModel):
+    no: str
+    state: str
+    call_id: str | None
+    elder: ElderOut | None
+    elder_choices: list[ElderOut]
+    caller_id: str | None
+    category: str | None
+    note: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    outcome: str | None
+    call_back: bool
+    events: list[EventOut]
+
+
+class CallOut(BaseModel):
+    id: str
+    did: str
+    caller_id: str
+    kind: str
+    elder: ElderOut | None
+    elder_choices: list[ElderOut]
+    incident_id: str | None
+    ticket_no: str | None
+    ticket: TicketOut | None
+    arrived_at: datetime
+    answered_at: datetime | None
+    queued_at: datetime | None
+    connected_at: datetime | None
+    ended_at: datetime | None
+    extension: str | None
+    outcome: str | None
+    legs: list[LegOut]
+    heard: list[HeardOut]
+
+
+class Incidents(BaseModel):
+    items: list[IncidentOut]
+    next: str | None
+
+
+class Calls(BaseModel):
+    items: list[CallOut]
+    next: str | None
+
+
+class Tickets(BaseModel):
+    items: list[TicketOut]
+    next: str | None
+
+
+class Events(BaseModel):
+    items: list[EventOut]
+    next: int
+
+
+class PartOut(BaseModel):
+    state: str
+    pid: int | None = None
+    since: str | None = None
+    restarts: int | None = None
+
+
+class HealthOut(BaseModel):
+    status: str
+    parts: dict[str, PartOut]
+    down: list[str]
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    field: str | None
+
+
+class ErrorOut(BaseModel):
+    error: ErrorBody

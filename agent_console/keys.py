@@ -1,0 +1,30 @@
+"""What the application carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from agent_console.ports import Incidents, Journal, Reader, Seats, Tickets, Users
+from ivr.settings import Settings
+
+if TYPE_CHECKING:
+    from agent_console.limits import LoginLimits
+    from agent_console.live.hub import Hub
+    from agent_console.looks import Looks
+    from agent_console.metrics import Metrics
+    from agent_console.pages.render import Pages
+
+SETTINGS = web.AppKey("settings", Settings)
+READER: web.AppKey[Reader] = web.AppKey("reader")
+USERS: web.AppKey[Users] = web.AppKey("users")
+INCIDENTS: web.AppKey[Incidents] = web.AppKey("incidents")
+TICKETS: web.AppKey[Tickets] = web.AppKey("tickets")
+SEATS: web.AppKey[Seats] = web.AppKey("seats")
+JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
+HUB: web.AppKey[Hub] = web.AppKey("hub")
+PAGES: web.AppKey[Pages] = web.AppKey("pages")
+LIMITS: web.AppKey[LoginLimits] = web.AppKey("limits")
+LOOKS: web.AppKey[Looks] = web.AppKey("looks")
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics")

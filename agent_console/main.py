@@ -1,0 +1,122 @@
+"""The agent console: pages, live updates and the HTTP API in one process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from agent_console import keys, measure, pages
+from agent_console.api import endpoint, routes
+from agent_console.errors import errors
+from agent_console.limits import LoginLimits
+from agent_console.live.hub import Hub
+from agent_console.live.render import LiveRender
+from agent_console.looks import Looks
+from agent_console.metrics import Metrics
+from agent_console.pages.render import Pages
+from agent_console.security import add_headers
+from ivr.settings import Settings
+from ivr.store.db import Store
+from ivr.store.incidents import SqlIncidents
+from ivr.store.journal import Journal
+from ivr.store.seats import SqlSeats
+from ivr.store.tickets import SqlTickets
+from ivr.store.users import Session, SqlUsers
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+P = ParamSpec("P")
+
+MAX_BODY = 1024 * 1024
+SHUTDOWN_S = 3.0
+
+
+class StoreReader:
+    """Implements the `Reader` port."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with self._store.read() as conn:
+            return await conn.run_sync(query, *args, **kwargs)
+
+    async def look(self, query: Callable[[Connection], T]) -> T:
+        return await self._store.look(query)
+
+
+class StoreUsers:
+    """Implements the `Users` port."""
+
+    def __init__(self, store: Store, session_hours: int) -> None:
+        self._users = SqlUsers(store)
+        self._hours = session_hours
+
+    async def session(self, token: str) -> Session | None:
+        return await self._users.session(token)
+
+    async def close_session(self, token: str) -> None:
+        await self._users.close_session(token)
+
+    async def token_name(self, token: str) -> str | None:
+        return await self._users.token_name(token)
+
+    async def log_in(self, name: str, password: str) -> tuple[str, str] | None:
+        user = await self._users.check_password(name, password)
+        return await self._users.open_session(user, self._hours) if user else None
+
+
+def build_app(settings: Settings, store: Store) -> web.Application:
+    """The store is open and stays open longer than the application."""
+    app = web.Application(middlewares=[measure.requests, errors], client_max_size=MAX_BODY)
+    journal = Journal(store)
+    app[keys.SETTINGS] = settings
+    app[keys.READER] = reader = StoreReader(store)
+    app[keys.USERS] = StoreUsers(store, settings.session_hours)
+    app[keys.INCIDENTS] = SqlIncidents(store)
+    app[keys.TICKETS] = SqlTickets(store)
+    app[keys.SEATS] = SqlSeats(store)
+    app[keys.JOURNAL] = journal
+    app[keys.METRICS] = metrics = Metrics()
+    app[keys.LIMITS] = LoginLimits()
+    app[keys.LOOKS] = Looks(journal)
+    app[keys.PAGES] = page_maker = Pages()
+    app[keys.HUB] = Hub(journal, LiveRender(reader, page_maker, settings.data_dir), metrics)
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(_end_streams)
+    app.cleanup_ctx.append(_live)
+    endpoint.mount(app, routes.ENDPOINTS)
+    pages.mount(app)
+    return app
+
+
+async def _live(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(app[keys.HUB].run(), name="hub")
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await app[keys.LOOKS].finish()
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[keys.HUB].close()
+
+
+async def main(settings: Settings) -> int:
+    """Serve until cancelled."""
+    async with Store(settings.effective_database_url, name="console") as store:
+        # No access log: addresses and paths of people belong in no file; /metrics has the counts.
+        runner = web.AppRunner(build_app(settings, store), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.bind_host, settings.http_port).start()
+            log.info("console listens on %s:%d", settings.bind_host, settings.http_port)
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+    return 0

@@ -1,0 +1,107 @@
+"""The open incidents as the main page lists them: unattended and newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from agent_console.api.shapes import ElderOut, LegOut
+from agent_console.eyes import Eyes
+from agent_console.queries import elders, incidents
+from ivr.domain.incident import Role
+from ivr.store.tables import agent, alarm, event, incident, leg, leg_attempt
+
+ATTENTION = ("unattended", "present", "handled")
+STAFF = (Role.AGENT, Role.SUPERVISOR)
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One line of the list. `attention` is why it stands where it stands."""
+
+    id: str
+    opened_at: datetime
+    attention: str
+    needs_look: bool
+    elder: ElderOut | None
+    choices: list[ElderOut]
+    kind: str
+    alarms: int
+    phone: str | None
+    legs: list[LegOut]
+
+    @property
+    def name(self) -> str:
+        if self.elder:
+            return self.elder.name
+        if self.choices:
+            return " / ".join(choice.name for choice in self.choices[:3])
+        return self.phone or "未知来电人"
+
+
+def open_incidents(conn: Connection, eyes: Eyes) -> list[Card]:
+    rows = conn.execute(
+        select(incident).where(incident.c.state == "open").order_by(incident.c.id.desc()).limit(SHOWN)
+    ).all()
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    known = elders.short(conn, {no for row in rows for no in (row.elder_no, *(row.elder_choices or ())) if no}, eyes)
+    legs = incidents.legs_of(conn, ids, eyes)
+    served = _served(conn, ids)
+    alarms: dict[str, list[Any]] = {one: [] for one in ids}
+    for row in conn.execute(select(alarm).where(alarm.c.incident_id.in_(ids)).order_by(alarm.c.id)):
+        alarms[row.incident_id].append(row)
+    cards = [
+        Card(
+            id=row.id,
+            opened_at=row.opened_at,
+            attention=attention(legs[row.id], needs_look=row.needs_look, served=row.id in served),
+            needs_look=row.needs_look,
+            elder=known.get(row.elder_no) if row.elder_no else None,
+            choices=elders.chosen(known, row.elder_choices, row.elder_no),
+            kind=alarms[row.id][-1].kind if alarms[row.id] else "",
+            alarms=len(alarms[row.id]),
+            phone=eyes.opt_number(next((one.phone for one in alarms[row.id] if one.phone), None)),
+            legs=legs[row.id],
+        )
+        for row in rows
+    ]
+    return sorted(cards, key=lambda card: ATTENTION.index(card.attention))
+
+
+def attention(legs: list[LegOut], *, needs_look: bool, served: bool) -> str:
+    """Who was helped once and is alone in the room again is unattended again."""
+    there = [one for one in legs if one.accepted_at is not None and one.ended_at is None]
+    if any(one.role in STAFF for one in there):
+        return "present"
+    return "unattended" if needs_look or there or not served else "handled"
+
+
+def _served(conn: Connection, ids: list[str]) -> set[str]:
+    """Those that somebody of the staff was in, or has looked at."""
+    talked = conn.scalars(
+        select(leg_attempt.c.incident_id)
+        .join(leg, leg.c.id == leg_attempt.c.leg_id)
+        .where(leg_attempt.c.incident_id.in_(ids), leg_attempt.c.accepted_at.is_not(None), leg.c.role.in_(STAFF))
+    )
+    looked = conn.scalars(
+        select(event.c.incident_id).where(event.c.incident_id.in_(ids), event.c.kind == "incident.looked_at")
+    )
+    return {*talked, *looked}
+
+
+def ready_seats(conn: Connection) -> tuple[int, int]:
+    """(ready, all)."""
+    row = conn.execute(
+        select(func.count().filter(agent.c.state == "ready"), func.count()).select_from(agent)
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def last_seq(conn: Connection) -> int:
+    return conn.scalar(select(func.max(event.c.seq))) or 0

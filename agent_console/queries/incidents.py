@@ -1,0 +1,129 @@
+"""Incidents with their alarms, legs and events: one read for a page of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
+from agent_console.eyes import Eyes
+from agent_console.queries import elders
+from agent_console.queries.events import event_out
+from ivr.domain.incident import Role
+from ivr.store.tables import alarm, event, incident, leg
+
+EVENTS_SHOWN = 1000  # of one incident; a long night has a few hundred
+_ROLE_ORDER = {role: place for place, role in enumerate(Role)}
+
+
+def page(conn: Connection, state: str, limit: int, cursor: str | None, eyes: Eyes) -> tuple[list[IncidentOut], str | None]:
+    """Newest first; the cursor is the last id of the page before (ULIDs sort by time)."""
+    query = select(incident).order_by(incident.c.id.desc()).limit(limit + 1)
+    if state != "all":
+        query = query.where(incident.c.state == state)
+    if cursor:
+        query = query.where(incident.c.id < cursor)
+    rows = conn.execute(query).all()
+    items = _filled(conn, rows[:limit], eyes)
+    return items, rows[limit - 1].id if len(rows) > limit else None
+
+
+def one(conn: Connection, incident_id: str, eyes: Eyes) -> IncidentOut | None:
+    """With the elder's whole file."""
+    row = conn.execute(select(incident).where(incident.c.id == incident_id)).first()
+    if row is None:
+        return None
+    found = _filled(conn, [row], eyes)[0]
+    if row.elder_no:
+        found.elder = elders.full(conn, row.elder_no, eyes)
+    return found
+
+
+def legs_of(conn: Connection, incident_ids: Sequence[str], eyes: Eyes) -> dict[str, list[LegOut]]:
+    rows = sorted(
+        conn.execute(select(leg).where(leg.c.incident_id.in_(incident_ids))),
+        key=lambda row: (_ROLE_ORDER.get(row.role, 9), row.priority, row.id),
+    )
+    found: dict[str, list[LegOut]] = {one: [] for one in incident_ids}
+    for row in rows:
+        found[row.incident_id].append(leg_out(row, eyes))
+    return found
+
+
+def leg_out(row: Any, eyes: Eyes) -> LegOut:
+    inside = row.role == Role.AGENT  # an extension is nobody's private number
+    return LegOut(
+        id=row.id,
+        role=row.role,
+        # A leg without a known name carries its number as its name.
+        name=row.name if row.name != row.phone or inside else eyes.number(row.name),
+        phone=row.phone if inside else eyes.number(row.phone),
+        state=row.state,
+        attempts=row.attempts,
+        dialled_at=row.dialled_at,
+        ringing_at=row.ringing_at,
+        answered_at=row.answered_at,
+        accepted_at=row.accepted_at,
+        ended_at=row.ended_at,
+        outcome=row.outcome,
+    )
+
+
+def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes) -> list[IncidentOut]:
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    wanted = {no for row in rows for no in (row.elder_no, *(row.elder_choices or ())) if no}
+    known = elders.short(conn, wanted, eyes)
+    legs = legs_of(conn, ids, eyes)
+    alarms: dict[str, list[AlarmOut]] = {one: [] for one in ids}
+    for row in conn.execute(select(alarm).where(alarm.c.incident_id.in_(ids)).order_by(alarm.c.id)):
+        alarms[row.incident_id].append(_alarm(row, eyes))
+    events: dict[str, list[EventOut]] = {one: [] for one in ids}
+    for row in _latest(conn, event, ids):
+        events[row.incident_id].append(event_out(row))
+    return [
+        IncidentOut(
+            id=row.id,
+            state=row.state,
+            elder=known.get(row.elder_no) if row.elder_no else None,
+            elder_choices=elders.chosen(known, row.elder_choices, row.elder_no),
+            needs_look=row.needs_look,
+            opened_at=row.opened_at,
+            closed_at=row.closed_at,
+            closed_by=row.closed_by,
+            outcome=row.outcome,
+            reason=row.reason,
+            alarms=alarms[row.id],
+            legs=legs[row.id],
+            events=events[row.id],
+        )
+        for row in rows
+    ]
+
+
+def _latest(conn: Connection, table: Table, ids: Sequence[str]) -> list[Any]:
+    rows = conn.execute(
+        select(table).where(table.c.incident_id.in_(ids)).order_by(table.c.seq.desc()).limit(EVENTS_SHOWN)
+    ).all()
+    return list(reversed(rows))
+
+
+def _alarm(row: Any, eyes: Eyes) -> AlarmOut:
+    return AlarmOut(
+        id=row.id,
+        source=row.source,
+        kind=row.kind,
+        device_id=row.device_id,
+        phone=eyes.opt_number(row.phone),
+        elder_no=row.elder_no,
+        at=row.at,
+        received_at=row.received_at,
+        note=row.note,
+        location=row.location,
+    )
+
+
+__all__ = ["leg_out", "legs_of", "one", "page"]

@@ -1,0 +1,100 @@
+"""What codes are called on screen. Unknown codes are shown as they are."""
+
+from __future__ import annotations
+
+ROLES = {
+    "elder": "老人",
+    "agent": "坐席",
+    "family": "家属",
+    "worker": "护理员",
+    "hospital": "医院",
+    "supervisor": "值班",
+}
+LEG_STATES = {
+    "waiting": "等待拨打",
+    "dialled": "正在拨打",
+    "ringing": "正在振铃",
+    "answered": "已接听，待确认",
+    "accepted": "通话中",
+    "ended": "已结束",
+}
+OUTCOMES = {
+    "talked": "已通话",
+    "busy": "占线",
+    "no_answer": "无人接听",
+    "declined": "对方拒绝",
+    "not_confirmed": "接听但未确认（可能是语音信箱）",
+    "unreachable": "无法接通",
+    "failed": "呼叫失败",
+    "cancelled": "已取消（他人先接）",
+    "hung_up": "已挂断",
+    "lost": "结果不明，将重拨",
+}
+SEATS = {"ready": ("就绪", "Ready"), "paused": ("小休", "Paused"), "away": ("离席", "Away")}
+DEVICES = {
+    "idle": "空闲",
+    "ringing": "振铃",
+    "in_use": "通话中",
+    "unavailable": "话机不在线",
+    "unknown": "话机状态未知",
+}
+USER_ROLES = {"agent": "坐席", "supervisor": "班长", "admin": "管理员", "auditor": "审计"}
+ALARM_KINDS = {
+    "one_key": "一键呼救",
+    "press": "按键呼救",
+    "button": "按键呼救",
+    "sos": "紧急呼救",
+    "pendant": "随身呼救器",
+    "fall": "跌倒报警",
+    "smoke": "烟雾报警",
+    "gas": "燃气报警",
+    "radar": "雷达报警",
+    "inactivity": "长时间无活动",
+    "call": "紧急来电",
+    "emergency": "紧急来电",
+    "emergency_call": "紧急来电",
+    "lifeline": "生命线来电",
+}
+SOURCES = {
+    "call": "电话",
+    "phone": "电话",
+    "lifeline": "生命线（引擎中断期间）",
+    "api": "接口",
+    "demo": "演示",
+    "console": "控制台",
+}
+CLOSE_OUTCOMES = {
+    "helped": "已得到帮助",
+    "family": "家属已接手",
+    "ambulance": "已转 120",
+    "false_alarm": "误报",
+    "test": "测试",
+    "other": "其他",
+}
+EVENTS = {
+    "incident.opened": "事件开启",
+    "incident.alarm_joined": "又一次报警并入",
+    "incident.escalated": "升级",
+    "incident.looked_at": "已查看",
+    "incident.closed": "事件关闭",
+    "leg.dialled": "拨打",
+    "leg.ringing": "振铃",
+    "leg.answered": "接听",
+    "leg.accepted": "进入通话",
+    "leg.declined": "拒绝",
+    "leg.ended": "结束",
+    "call.arrived": "来电",
+    "call.answered": "系统应答",
+    "call.queued": "进入排队",
+    "call.connected": "坐席接通",
+    "call.abandoned": "主叫放弃",
+    "call.ended": "来电结束",
+    "file.viewed": "查看档案",
+    "speech.heard": "听到",
+}
+ATTENTION = {
+    "unattended": "无人接手",
+    "present": "坐席在线",
+    "handled": "已处理，待关闭",
+}
+PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别"}

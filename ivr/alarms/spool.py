@@ -1,0 +1,89 @@
+"""Calls that only the lifeline saw: each spool file becomes an incident or a ticket that somebody must look at."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ivr.domain.incident import ArrivedCall
+from ivr.domain.numbers import normalise
+from ivr.services.incident_desk import call_alarm
+from ivr.services.ports import Calls, Incidents, StoreUnavailable
+from ivr.services.ticket_desk import TicketDesk
+
+log = logging.getLogger(__name__)
+POLL_S = 0.5
+MAX_BYTES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledCall:
+    at: datetime
+    arrived: ArrivedCall
+    was_emergency: bool
+
+
+def parse(raw: bytes, node: str) -> SpooledCall:
+    """Raises ValueError naming the field that is wrong."""
+    if len(raw) > MAX_BYTES:
+        raise ValueError(f"over {MAX_BYTES} bytes")
+    data = json.loads(raw.decode("utf-8", "replace"))
+    if not isinstance(data, dict) or not all(isinstance(v, str) for v in data.values()):
+        raise ValueError("not an object of strings")
+    if not data.get("uniqueid"):
+        raise ValueError("uniqueid is missing")
+    at = datetime.fromisoformat(data["at"]) if data.get("at") else datetime.now(UTC)
+    uniqueid = data["uniqueid"][:150]
+    arrived = ArrivedCall(
+        node,
+        uniqueid,
+        (data.get("linkedid") or uniqueid)[:150],
+        data.get("did", "")[:20],
+        normalise(data.get("caller_id")),
+    )
+    return SpooledCall(at, arrived, bool(data.get("room")))
+
+
+class SpoolWatch:
+    """Looks twice a second: a hung engine that wakes up finds its spool without a restart."""
+
+    def __init__(
+        self, folder: Path, node: str, one_key_number: str, incidents: Incidents, tickets: TicketDesk, calls: Calls
+    ) -> None:
+        self._folder = folder
+        self._node = node
+        self._one_key_number = one_key_number
+        self._incidents = incidents
+        self._tickets = tickets
+        self._calls = calls
+
+    async def run(self) -> None:
+        while True:
+            for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("*.json"))):
+                try:
+                    await self._take(path)
+                except StoreUnavailable:
+                    break  # it stays where it is
+                except (ValueError, OSError) as exc:
+                    log.error("spool file %s is kept aside: %s", path.name, exc)
+                    path.rename(path.with_suffix(".bad"))
+            await asyncio.sleep(POLL_S)
+
+    async def _take(self, path: Path) -> None:
+        spooled = parse(await asyncio.to_thread(path.read_bytes), self._node)
+        arrived = spooled.arrived
+        emergency = (
+            spooled.was_emergency
+            or arrived.did == self._one_key_number
+            or await self._tickets.is_device(arrived.caller_id)
+        )
+        if emergency:
+            await self._incidents.raise_alarm(call_alarm(arrived, source="lifeline", needs_look=True))
+        else:
+            call_id = await self._tickets.open(arrived)
+            await self._calls.outcome(call_id, "lifeline", call_back=True)
+        path.unlink()  # only now: it is on record

@@ -1,0 +1,89 @@
+"""The Call port over FastAGI, with the lease and the marker."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+
+from ivr.asterisk.fastagi import AgiSession
+from ivr.callflows.call import Answer, CallerHungUp, Key, NoInput
+from ivr.domain.numbers import normalise
+
+log = logging.getLogger(__name__)
+
+# More than any prompt may overrun; Asterisk takes the call back when we fall silent for longer than this.
+LEASE_MARGIN_S = 4.0
+
+PromptSeconds = Callable[[str], float]
+
+
+class AgiCall:
+    """`args`: 1 DID, 2 caller ID, 3 linkedid for an arrival; other steps read their own arguments."""
+
+    def __init__(self, session: AgiSession, prompt_seconds: PromptSeconds, *, did: str = "", caller: str = "") -> None:
+        self._agi = session
+        self._seconds = prompt_seconds
+        self.uniqueid = session.env["agi_uniqueid"]
+        self.linkedid = session.argument(3) or self.uniqueid
+        self.did = did
+        self.caller_id = normalise(caller)
+
+    async def renew(self, for_s: float = 0.0) -> None:
+        reply = await self._agi.command("SET AUTOHANGUP", str(math.ceil(for_s + LEASE_MARGIN_S)))
+        if reply.result < 0:
+            raise CallerHungUp
+
+    async def answer(self) -> None:
+        await self.renew()
+        # ",i" does not wait up to 500 ms for the caller's first media packet (asterisk-notes 1.5).
+        await self._agi.command("EXEC", "Answer", ",i")
+
+    async def play(self, prompt: str) -> None:
+        await self._stream(prompt, "")
+
+    async def ask(self, prompt: str, keys: str, *, within_s: float, repeats: int) -> Answer:
+        for _ in range(repeats):
+            digit = await self._stream(prompt, keys)
+            if digit is None:
+                digit = await self._wait_for_digit(within_s, keys)
+            if digit is not None:
+                return Key(digit)
+        return NoInput()
+
+    async def _stream(self, prompt: str, keys: str) -> str | None:
+        await self.renew(self._seconds(prompt))
+        reply = await self._agi.command("STREAM FILE", prompt, keys)
+        if reply.result < 0:
+            raise CallerHungUp
+        if reply.result == 0 and not reply.endpos:
+            log.error("prompt %s is missing: nothing was heard", prompt)
+        return chr(reply.result) if reply.result > 0 else None
+
+    async def _wait_for_digit(self, within_s: float, keys: str) -> str | None:
+        await self.renew(within_s)
+        reply = await self._agi.command("WAIT FOR DIGIT", str(int(within_s * 1000)))
+        if reply.result < 0:
+            raise CallerHungUp
+        digit = chr(reply.result) if reply.result > 0 else ""
+        return digit if digit and digit in keys else None
+
+    async def enter_room(self, room: str, user: str) -> None:
+        await self._leave("room", IVR_ROOM=room, IVR_USER=user)
+
+    async def enter_queue(self, call_id: str) -> None:
+        await self._leave("queue", IVR_CALL=call_id)
+
+    async def ring_duty_phone(self, call_id: str) -> None:
+        await self._leave("duty", IVR_CALL=call_id)
+
+    async def hang_up(self) -> None:
+        await self._leave("hangup")
+
+    async def _leave(self, route: str, **variables: str) -> None:
+        await self.renew()
+        for name, value in variables.items():
+            await self._agi.command("SET VARIABLE", name, value)
+        await self._agi.command("SET VARIABLE", "IVR_ROUTE", route)
+        # The marker comes last: without it the dialplan goes to the lifeline.
+        await self._agi.command("SET VARIABLE", "IVR_DONE", "1")

@@ -1,0 +1,167 @@
+"""Renders one complete Asterisk configuration for this instance from `asterisk-conf/` and `dialplans/`."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ivr.domain.numbers import is_dialable
+from ivr.prompts.install import install_prompts
+from ivr.settings import PROJECT_ROOT, Settings, SettingsError
+
+CONF_TEMPLATES = PROJECT_ROOT / "asterisk-conf"
+DIALPLAN_TEMPLATES = PROJECT_ROOT / "dialplans"
+PROMPTS = PROJECT_ROOT / "prompts"
+
+# The whole list; asterisk-notes 5.2 says what stays out and why.
+MODULES = """
+res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_crypto
+res_rtp_asterisk res_agi res_musiconhold res_mutestream res_stasis format_pcm format_wav codec_alaw
+codec_ulaw codec_resample res_pjsip res_pjsip_pubsub res_pjsip_session res_pjsip_sdp_rtp
+res_pjsip_mwi res_pjsip_exten_state res_pjsip_registrar res_pjsip_authenticator_digest
+res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration
+res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_caller_id
+res_pjsip_nat res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_acl chan_pjsip bridge_simple
+bridge_native_rtp bridge_softmix bridge_holding bridge_builtin_features app_dial app_playback
+app_queue app_confbridge app_stack app_senddtmf app_mixmonitor func_callerid func_channel
+func_strings func_logic func_timeout func_cdr func_global func_devstate res_manager_devicestate
+pbx_config
+""".split()
+
+# The events the engine acts on; everything else never leaves Asterisk.
+EVENTS = """
+FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin QueueCallerLeave
+QueueCallerAbandon AgentCalled AgentConnect AgentComplete AgentRingNoAnswer DeviceStateChange
+CoreShowChannel CoreShowChannelsComplete QueueParams QueueMember QueueEntry QueueStatusComplete
+DeviceStateListComplete
+""".split()
+
+SIP_REALM = "yinling"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLogin:
+    """What Asterisk needs of a seat: extension and MD5(extension:realm:secret)."""
+
+    extension: str
+    sip_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AmiSecrets:
+    ami_reader: str
+    ami_actor: str
+
+
+def _environment(folder: Path) -> Environment:
+    # Configuration files, not HTML: nothing to escape, but an unknown name must be an error.
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701
+    )
+
+
+def _checked(settings: Settings, seats: Sequence[SeatLogin]) -> None:
+    for name in ("hotline_number", "one_key_number", "trunk_caller_id"):
+        if not is_dialable(getattr(settings, name)):
+            raise SettingsError(f"setting {name}: 3 to 15 digits, got {getattr(settings, name)!r}")
+    if settings.duty_phone and not is_dialable(settings.duty_phone):
+        raise SettingsError(f"setting duty_phone: 3 to 15 digits or empty, got {settings.duty_phone!r}")
+    if settings.rtp_end - settings.rtp_start < 20:
+        raise SettingsError("settings rtp_start, rtp_end: the range must hold at least 20 ports")
+    for host in ("bind_host", "trunk_host"):
+        if not re.fullmatch(r"[A-Za-z0-9.\-:\[\]]+", getattr(settings, host)):
+            raise SettingsError(f"setting {host}: not an address: {getattr(settings, host)!r}")
+    for seat in seats:
+        if not re.fullmatch(r"[0-9]{3,8}", seat.extension) or not re.fullmatch(r"[0-9a-f]{32}", seat.sip_digest):
+            raise SettingsError(f"agent {seat.extension!r}: an extension is 3 to 8 digits")
+
+
+def render(
+    settings: Settings,
+    secrets: AmiSecrets,
+    seats: Sequence[SeatLogin],
+    *,
+    modules_dir: Path,
+    asterisk_data_dir: Path,
+) -> Path:
+    """Write the configuration, sounds and AGI script of this instance; returns the path of asterisk.conf.
+
+    Raises:
+        SettingsError: a value that must not reach a configuration file.
+    """
+    _checked(settings, seats)
+    root = settings.asterisk_dir
+    folders = {name: root / name for name in ("etc", "data", "agi-bin", "spool", "run", "log", "db")}
+    for folder in (*folders.values(), settings.spool_dir, folders["etc"] / "custom"):
+        folder.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = {
+        "s": settings,
+        "secrets": secrets,
+        "seats": seats,
+        "realm": SIP_REALM,
+        "modules": MODULES,
+        "events": EVENTS,
+        "modules_dir": modules_dir,
+        "max_calls": 1000,
+        "numbers": [settings.hotline_number, settings.one_key_number],
+        "duty": settings.duty_phone,
+        **{name.replace("-", "_"): path for name, path in folders.items()},
+    }
+    for templates in (CONF_TEMPLATES, DIALPLAN_TEMPLATES):
+        environment = _environment(templates)
+        for name in environment.list_templates(extensions=["j2"]):
+            _write_private(folders["etc"] / name.removesuffix(".j2"), environment.get_template(name).render(values))
+    _link_data(folders["data"], asterisk_data_dir, settings)
+    _write_agi(folders["agi-bin"] / "lifeline", settings)
+    return folders["etc"] / "asterisk.conf"
+
+
+def render_seats(settings: Settings, seats: Sequence[SeatLogin]) -> None:
+    """Only the seats' file, after somebody was added; followed by `module reload res_pjsip.so`."""
+    _checked(settings, seats)
+    text = _environment(CONF_TEMPLATES).get_template("pjsip_agents.conf.j2").render(seats=seats, realm=SIP_REALM)
+    _write_private(settings.asterisk_dir / "etc" / "pjsip_agents.conf", text)
+
+
+def _write_private(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:
+    """Asterisk's own documentation (its option parser needs it) and our sounds, side by side."""
+    for entry in asterisk_data_dir.iterdir() if asterisk_data_dir.is_dir() else ():
+        if entry.name in ("sounds", "moh", "agi-bin", "keys"):
+            continue
+        link = data / entry.name
+        if link.is_symlink() or not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(entry)
+    install_prompts(PROMPTS / "zh_CN", settings.data_dir / "prompts", data / "sounds" / "zh_CN")
+    for name in ("queue", "emergency"):
+        folder = data / "moh" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        link = folder / f"{name}.alaw"
+        link.unlink(missing_ok=True)
+        link.symlink_to(PROMPTS / "moh" / f"{name}.alaw")
+
+
+def _write_agi(path: Path, settings: Settings) -> None:
+    script = Path(__file__).with_name("lifeline_agi.py")
+    _write_private(path, f'#!/bin/sh\nexec "{sys.executable}" -I "{script}" "{settings.spool_dir}" "$@"\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)

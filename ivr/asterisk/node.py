@@ -1,0 +1,184 @@
+"""One Asterisk node in the engine: its events become records, our decisions become its actions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from ivr.asterisk.ami import AmiError, AmiEvent, AmiRefused, AmiUnavailable
+from ivr.asterisk.causes import outcome_of_cause, outcome_of_reason
+from ivr.asterisk.devices import IDLE, Devices
+from ivr.asterisk.link import AsteriskLink, Item, Snapshot
+from ivr.asterisk.queue_members import sync_members
+from ivr.domain.incident import Role
+from ivr.services.ports import Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
+from ivr.services.reconcile import reconcile
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.2, 1.0, 3.0)
+
+
+class AsteriskNode:
+    """Implements the `Telephony` port; `run` belongs into the engine's TaskGroup."""
+
+    def __init__(self, link: AsteriskLink, legs: Legs, calls: Calls, seats: Seats, *, trunk_caller_id: str) -> None:
+        self._link = link
+        self._legs = legs
+        self._calls = calls
+        self._seats = seats
+        self._trunk_caller_id = trunk_caller_id
+        self.devices = Devices()
+        self._seat_names: dict[str, str] = {}
+        self._records: set[asyncio.Task[None]] = set()
+        self._mend = asyncio.Event()
+        self.on_seats_changed: Callable[[], None] = lambda: None
+
+    @property
+    def is_up(self) -> bool:
+        return self._link.is_up
+
+    def idle_seats(self) -> dict[str, str]:
+        return {ext: name for ext, name in self._seat_names.items() if self.devices.state(ext) == IDLE}
+
+    async def run(self) -> None:
+        """Audit against Asterisk's own state every 10 s, and soon after a record could not be written."""
+        while True:
+            try:
+                async with asyncio.timeout(10):
+                    await self._mend.wait()
+                await asyncio.sleep(1)
+            except TimeoutError:
+                pass
+            self._mend.clear()
+            try:
+                await self._link.refresh()
+            except AmiError:
+                continue
+
+    # ---- Asterisk speaks
+
+    async def heard(self, item: Item) -> None:
+        """The link's consumer. Records are queued in order and committed together, so a burst does not pile up."""
+        if isinstance(item, Snapshot):
+            await self._settle()
+            await reconcile({c.uniqueid: c.state for c in item.channels.values()}, self._legs, self._calls)
+            await self.sync_seats(item)
+            return
+        handler = getattr(self, f"_on_{item.name.lower()}", None)
+        if handler is not None:
+            handler(item)
+
+    def _record(self, write: Callable[[], Awaitable[object]]) -> None:
+        task = asyncio.create_task(self._write(write), name="ami-record")
+        self._records.add(task)
+        task.add_done_callback(self._records.discard)
+
+    async def _write(self, write: Callable[[], Awaitable[object]]) -> None:
+        for pause in RETRY_S:
+            try:
+                await write()
+                return
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+            except Exception as exc:
+                log.error("a record failed: %s", type(exc).__name__)
+                break
+        self._mend.set()
+
+    async def _settle(self) -> None:
+        if self._records:
+            await asyncio.wait(set(self._records), timeout=10)
+
+    def _on_newstate(self, event: AmiEvent) -> None:
+        uniqueid = event["uniqueid"]
+        if event["channelstatedesc"] == "Ringing":
+            self._record(lambda: self._legs.ringing(uniqueid))
+        elif event["channelstatedesc"] == "Up":
+            self._record(lambda: self._legs.answered(uniqueid))
+
+    def _on_hangup(self, event: AmiEvent) -> None:
+        uniqueid = event["uniqueid"]
+        cause = int(event["cause"]) if event["cause"].isdigit() else 0
+
+        async def both() -> None:
+            await asyncio.gather(
+                self._legs.ended(uniqueid, outcome_of_cause(cause), cause=cause),
+                self._calls.ended(uniqueid, cause=cause),
+            )
+
+        self._record(both)
+
+    def _on_originateresponse(self, event: AmiEvent) -> None:
+        if event["response"].lower() != "failure":
+            return
+        uniqueid = event["uniqueid"] if len(event["uniqueid"]) == 26 else event["actionid"]
+        reason = int(event["reason"]) if event["reason"].isdigit() else -1
+        self._record(lambda: self._legs.ended(uniqueid, outcome_of_reason(reason)))
+
+    def _on_queuecallerjoin(self, event: AmiEvent) -> None:
+        uniqueid, position = event["uniqueid"], _number(event["position"])
+        self._record(lambda: self._calls.queued(uniqueid, int(position)))
+
+    def _on_queuecallerabandon(self, event: AmiEvent) -> None:
+        uniqueid, waited = event["uniqueid"], _number(event["holdtime"])
+        self._record(lambda: self._calls.abandoned(uniqueid, waited))
+
+    def _on_agentconnect(self, event: AmiEvent) -> None:
+        uniqueid, waited = event["uniqueid"], _number(event["holdtime"])
+        extension = event["interface"].partition("/")[2]
+        self._record(lambda: self._calls.connected(uniqueid, extension, waited))
+
+    def _on_devicestatechange(self, event: AmiEvent) -> None:
+        self.devices.heard(event["device"], event["state"])
+        self.on_seats_changed()
+
+    # ---- we speak
+
+    async def sync_seats(self, snapshot: Snapshot | None = None) -> None:
+        """Make Asterisk's queue agree with the seats on record; without a snapshot a fresh one is asked for."""
+        seats = await self._seats.all()
+        self._seat_names = {seat.extension: seat.name for seat in seats if seat.state == "ready"}
+        if snapshot is None:
+            await self._link.refresh()
+            return
+        await sync_members(self._link, {seat.extension: seat.state for seat in seats}, snapshot.members)
+        self.on_seats_changed()
+
+    async def dial(self, attempt_id: str, role: Role, phone: str, room: str, ring_s: float) -> None:
+        target = f"PJSIP/{phone}" if role is Role.AGENT else f"PJSIP/{phone}@trunk"
+        try:
+            await self._link.act(
+                "Originate",
+                ActionID=attempt_id,
+                ChannelId=attempt_id,
+                Channel=target,
+                Context="leg",
+                Exten="s",
+                Priority="1",
+                Timeout=str(int(ring_s * 1000)),
+                CallerID=f"<{self._trunk_caller_id}>",
+                Variable=[f"__IVR_ATTEMPT={attempt_id}", f"__IVR_ROOM={room}", f"__IVR_ROLE={role.value}"],
+                Async="true",
+            )
+        except (AmiUnavailable, AmiRefused) as exc:
+            raise DialRefused(str(exc)) from None
+        except AmiError as exc:
+            raise DialDoubtful(str(exc)) from None
+
+    async def hang_up(self, uniqueid: str) -> None:
+        """End a channel by its uniqueid; one that is gone already is no error."""
+        try:
+            await self._link.act("Hangup", Channel=uniqueid, Cause="26")
+        except AmiRefused:
+            pass
+        except AmiError as exc:
+            log.warning("a hang-up could not be sent: %s", exc)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,92 @@
+"""The AGI steps the dialplan names, each handed to its journey."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+from ivr.asterisk.agi_call import AgiCall
+from ivr.asterisk.fastagi import AgiSession
+from ivr.callflows import legs
+from ivr.callflows.arrival import arriving_call
+from ivr.callflows.hotline import unanswered_call
+from ivr.callflows.seat import seat_call
+from ivr.domain.incident import ArrivedCall, Role
+from ivr.services.incident_desk import IncidentDesk
+from ivr.services.ports import Seats, StoreUnavailable
+from ivr.services.ticket_desk import TicketDesk
+
+log = logging.getLogger(__name__)
+_ULID = re.compile(r"[0-9A-Z]{26}")
+
+_LEG_FLOWS = {
+    Role.AGENT: legs.agent_leg,
+    Role.SUPERVISOR: legs.duty_leg,
+    Role.FAMILY: legs.family_leg,
+    Role.ELDER: legs.elder_leg,
+}
+
+
+def prompt_seconds(sounds: Path, prompt: str) -> float:
+    """How long a prompt plays, from its size: 8,000 A-law bytes a second, 16,000 in a centre's own WAV."""
+    for suffix, per_second in ((".alaw", 8000), (".ulaw", 8000), (".wav", 16000), (".sln", 16000), (".gsm", 1650)):
+        file = sounds / f"{prompt}{suffix}"
+        if file.is_file():
+            return file.stat().st_size / per_second
+    return 10.0
+
+
+class Steps:
+    def __init__(
+        self, node: str, incidents: IncidentDesk, tickets: TicketDesk, seats: Seats,
+        *, one_key_number: str, duty_phone: bool, sounds: Path,
+    ) -> None:  # fmt: skip
+        self._node = node
+        self._incidents = incidents
+        self._tickets = tickets
+        self._seats = seats
+        self._one_key_number = one_key_number
+        self._duty_phone = duty_phone
+        self._lengths: dict[str, float] = {}
+        self._sounds = sounds
+
+    def _seconds(self, prompt: str) -> float:
+        if prompt not in self._lengths:
+            self._lengths[prompt] = prompt_seconds(self._sounds, prompt)
+        return self._lengths[prompt]
+
+    async def handle(self, session: AgiSession) -> None:
+        """One AGI connection. Anything that fails ends without the marker: the dialplan's other way."""
+        step = session.env["agi_network_script"].strip("/").partition("?")[0]
+        try:
+            match step:
+                case "arrival":
+                    await self._arrival(session)
+                case "unanswered":
+                    why, call_id = session.argument(1), session.argument(2)
+                    call = AgiCall(session, self._seconds)
+                    await unanswered_call(call, self._tickets, call_id, why, duty_phone=self._duty_phone)
+                case "leg":
+                    await self._leg(session)
+                case "seat":
+                    call = AgiCall(session, self._seconds)
+                    await seat_call(call, self._seats, session.argument(2), session.argument(1))
+                case _:
+                    log.warning("an AGI step that does not exist was asked for")
+        except StoreUnavailable:
+            log.error("the database does not answer: the lifeline takes this call")
+
+    async def _arrival(self, session: AgiSession) -> None:
+        call = AgiCall(session, self._seconds, did=session.argument(1), caller=session.argument(2))
+        arrived = ArrivedCall(self._node, call.uniqueid, call.linkedid, call.did, call.caller_id)
+        await arriving_call(call, arrived, self._incidents, self._tickets, self._one_key_number)
+
+    async def _leg(self, session: AgiSession) -> None:
+        attempt = session.argument(1)
+        found = await self._incidents.describe(attempt) if _ULID.fullmatch(attempt) else None
+        if found is None:
+            log.warning("an answered leg that is on no record")
+            return
+        role, room = found
+        await _LEG_FLOWS[role](AgiCall(session, self._seconds), self._incidents, attempt, room)

@@ -1,0 +1,26 @@
+"""12349: a short greeting, then a person. No menu."""
+
+from __future__ import annotations
+
+from ivr.callflows.call import Call
+from ivr.domain.incident import ArrivedCall
+from ivr.services.ticket_desk import TicketDesk
+
+
+async def hotline_call(call: Call, arrived: ArrivedCall, desk: TicketDesk) -> None:
+    call_id = await desk.open(arrived)  # call and ticket on record
+    await call.answer()
+    await desk.answered(call_id)
+    await call.play("hotline/greeting")
+    await call.enter_queue(call_id)  # leaves AGI: Asterisk's queue holds the caller now
+
+
+async def unanswered_call(call: Call, desk: TicketDesk, call_id: str, why: str, *, duty_phone: bool) -> None:
+    """The queue gave the caller back (`why` is QUEUESTATUS), or the duty phone did not answer (`DUTY`)."""
+    if why == "DUTY" or not duty_phone:
+        await desk.call_back_promised(call_id)
+        await call.play("queue/call_back_promise")
+        await call.hang_up()
+        return
+    await call.play("queue/all_busy" if why == "TIMEOUT" else "queue/nobody_logged_in")
+    await call.ring_duty_phone(call_id)

@@ -1,0 +1,56 @@
+"""What a leg that we dialled hears once it is answered. Answered is not accepted: a voicemail answers too."""
+
+from __future__ import annotations
+
+from ivr.callflows.call import Call, Key
+from ivr.services.incident_desk import IncidentDesk
+
+
+async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
+    """A seat that picks up has accepted; the second to pick up is told so and is free again."""
+    if await desk.accept_first(attempt):
+        await call.play("agent/emergency")
+        await call.enter_room(room, "helper")
+    else:
+        await _too_late(call, desk, attempt)
+
+
+async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
+    """The duty phone is anybody's phone: only pressing 1 counts."""
+    match await call.ask("duty/emergency", "1", within_s=4, repeats=3):
+        case Key("1") if await desk.accept_first(attempt):
+            await call.play("duty/connecting")
+            await call.enter_room(room, "helper")
+        case Key():
+            await _too_late(call, desk, attempt)
+        case _:
+            await desk.not_confirmed(attempt)
+            await call.hang_up()
+
+
+async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
+    match await call.ask("family/alarm", "12", within_s=4, repeats=2):
+        case Key("1") if await desk.accept(attempt):
+            await call.play("family/connecting")
+            await call.enter_room(room, "helper")
+        case Key("2"):
+            await desk.declined(attempt)
+            await call.play("family/declined")
+            await call.hang_up()
+        case _:
+            await desk.not_confirmed(attempt)
+            await call.play("family/not_confirmed")
+            await call.hang_up()
+
+
+async def elder_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
+    """We called the elder: no key to press, straight to the person who is waiting in the room."""
+    await call.play("elder/call_back")
+    await desk.accept(attempt)
+    await call.enter_room(room, "elder")
+
+
+async def _too_late(call: Call, desk: IncidentDesk, attempt: str) -> None:
+    await desk.too_late(attempt)
+    await call.play("agent/already_taken")
+    await call.hang_up()

@@ -1,0 +1,39 @@
+"""`ivr import KIND FILE`: elders, contacts, devices, workers, hospitals from CSV or XLSX."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ivr.settings import Settings
+
+KINDS = ("elders", "contacts", "devices", "workers", "hospitals")
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("import", help="导入名单 import a list (CSV, XLSX)")
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--partial", action="store_true", help="有错时仍导入正确的行 import the good rows all the same")
+    parser.set_defaults(run=run)
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    import asyncio
+
+    from ivr.errors import UsageError
+    from ivr.late import late
+    from ivr.supervisor.database import prepare_database
+    from ivr.supervisor.preflight import make_data_dir
+
+    if not args.file.is_file():
+        raise UsageError(f"找不到文件 {args.file}", f"no such file: {args.file}")
+    import_file = late("ivr.importing", "import_file")
+    make_data_dir(settings)
+    prepare_database(settings)
+    report = asyncio.run(import_file(settings, args.kind, args.file, partial=args.partial))
+    print(report, file=sys.stdout if report.ok else sys.stderr)
+    return 0 if report.ok else 1

@@ -1,0 +1,227 @@
+"""What is missing on this machine and in this instance, what it means, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ivr.errors import PlainError
+from ivr.settings import PROJECT_ROOT, Settings
+
+OK, WARNING, BLOCK = "✓", "!", "✗"
+OLDEST_PYTHON = (3, 11)
+CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; only ✗ stops the system from starting or serving."""
+
+    mark: str
+    zh: str
+    en: str
+
+    @property
+    def blocks(self) -> bool:
+        return self.mark == BLOCK
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check, also after one that fails: a person wants the whole list at once."""
+    return [finding for check in CHECKS for finding in check(settings)]
+
+
+def report(findings: list[Finding]) -> str:
+    lines = [f"{finding.mark} {finding.zh}\n  {finding.en}" for finding in findings]
+    blocking = sum(finding.blocks for finding in findings)
+    if blocking:
+        lines.append(f"\n{blocking} 项必须处理 · {blocking} must be dealt with")
+    else:
+        lines.append("\n可以运行 · ready to run")
+    return "\n".join(lines)
+
+
+def _python(_settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if tuple(sys.version_info[:2]) >= OLDEST_PYTHON:
+        yield Finding(OK, f"Python {version}", f"Python {version}")
+    else:
+        yield Finding(BLOCK, f"Python {version} 太旧，需要 3.11 以上", f"Python {version} is too old: 3.11 or later")
+
+
+def _asterisk(settings: Settings) -> Iterator[Finding]:
+    from ivr.asterisk.portable import ASTERISK, asterisk_command, found_asterisk
+
+    try:
+        program = found_asterisk(settings)
+        if program is None and (shutil.which("apt-get") and shutil.which("dpkg")):
+            yield Finding(
+                WARNING,
+                f"尚无 Asterisk，首次 ivr run 会下载（约 100 MB，需 {ASTERISK.need_mb} MB 磁盘）",
+                f"no Asterisk yet: the first ivr run fetches it (about 100 MB, {ASTERISK.need_mb} MB of disk)",
+            )
+            return
+        program = program or asterisk_command(settings)  # says why it cannot be had
+    except PlainError as error:
+        yield Finding(BLOCK, error.zh, error.en)
+        return
+    version = ".".join(map(str, program.version))
+    yield Finding(OK, f"Asterisk {version}：{program.argv[-1]}", f"Asterisk {version} at {program.argv[-1]}")
+
+
+def _data_dir(settings: Settings) -> Iterator[Finding]:
+    from ivr.supervisor.preflight import NEEDED_MB
+
+    folder = settings.data_dir.resolve()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(there, os.W_OK | os.X_OK) or not there.is_dir():
+        yield Finding(
+            BLOCK,
+            f"data_dir {folder} 不可写，请改权限或设置 IVR_DATA_DIR",
+            f"data_dir {folder} cannot be written: change its rights or set IVR_DATA_DIR",
+        )
+        return
+    yield Finding(OK, f"data_dir {folder} 可写", f"data_dir {folder} can be written")
+    free = shutil.disk_usage(there).free // 1_000_000
+    if free < NEEDED_MB:
+        yield Finding(
+            BLOCK,
+            f"磁盘只剩 {free} MB，至少需要 {NEEDED_MB} MB，否则来电无法记录",
+            f"{free} MB of disk left, at least {NEEDED_MB} MB are needed or calls cannot be journalled",
+        )
+    else:
+        yield Finding(OK, f"磁盘剩余 {free} MB", f"{free} MB of disk left")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    from ivr.supervisor.preflight import check_ports, is_running
+
+    if is_running(settings.data_dir.resolve()):
+        yield Finding(OK, "本实例正在运行，端口由它占用", "this instance is running and holds its ports")
+        yield from _parts(settings)
+        return
+    try:
+        check_ports(settings, demo=False)
+    except PlainError as error:
+        yield Finding(BLOCK, error.zh, error.en)
+    else:
+        yield Finding(OK, "所需端口空闲", "the ports are free")
+
+
+def _parts(settings: Settings) -> Iterator[Finding]:
+    from ivr.supervisor.board import read_board
+
+    for name, entry in read_board(settings.data_dir.resolve() / "run" / "parts.json").items():
+        if entry.state != "ready":
+            log = settings.log_dir / f"{name}.log"
+            yield Finding(BLOCK, f"{name} 状态为 {entry.state}，见 {log}", f"{name} is {entry.state}; see {log}")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    import asyncio
+
+    from ivr.store.db import Store
+    from ivr.store.users import SqlUsers
+
+    url = settings.effective_database_url
+    file = Path(url.partition("///")[2]) if url.startswith("sqlite") else None
+    if file is not None and not file.exists():
+        yield Finding(OK, "数据库尚未建立，首次启动时自动建立", "no database yet: the first start makes it")
+        return
+
+    async def ask() -> int:
+        async with asyncio.timeout(10), Store(url, name="doctor") as store:
+            return await SqlUsers(store).count()
+
+    try:
+        users = asyncio.run(ask())
+    except Exception as error:  # each driver has errors of its own
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        yield Finding(
+            BLOCK,
+            f"数据库无法访问（{why}），请检查设置 database_url",
+            f"the database cannot be reached ({why}): check setting database_url",
+        )
+        return
+    yield Finding(OK, "数据库可用", "the database answers")
+    if not users:
+        yield Finding(
+            WARNING, "还没有任何账号，首次启动时自动建立", "nobody can log in yet: the first start makes accounts"
+        )
+
+
+def _duty_phone(settings: Settings) -> Iterator[Finding]:
+    if settings.duty_phone:
+        yield Finding(OK, f"值班电话 {settings.duty_phone}", f"duty phone {settings.duty_phone}")
+    else:
+        yield Finding(
+            WARNING,
+            "未设置值班电话：引擎故障时来电只能听到提示音，请设置 IVR_DUTY_PHONE",
+            "no duty phone: when the engine is down callers only hear an announcement; set IVR_DUTY_PHONE",
+        )
+
+
+def _prompts(_settings: Settings) -> Iterator[Finding]:
+    from ivr.prompts.catalogue import CatalogueError, load_catalogue
+
+    folder = PROJECT_ROOT / "prompts"
+    try:
+        prompts = load_catalogue(folder / "catalogue.toml")
+    except (CatalogueError, OSError) as error:
+        yield Finding(BLOCK, f"提示音目录无法读取：{error}", f"the catalogue of prompts cannot be read: {error}")
+        return
+    missing = [prompt.id for prompt in prompts.values() if not prompt.audio_path(folder).is_file()]
+    if missing:
+        names = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+        yield Finding(
+            BLOCK,
+            f"缺少 {len(missing)} 条提示音（{names}），来电者会听到静音；请执行 ivr prompts build",
+            f"{len(missing)} prompts are missing ({names}), callers would hear silence: ivr prompts build",
+        )
+    else:
+        yield Finding(OK, f"{len(prompts)} 条提示音齐全", f"all {len(prompts)} prompts are there")
+
+
+def _speech(settings: Settings) -> Iterator[Finding]:
+    model = settings.speech_model_dir
+    if model is None:
+        yield Finding(
+            OK, "未装语音识别模型：系统用按键和人工运行", "no speech model: the system works with keys and people"
+        )
+    elif model.is_dir():
+        yield Finding(OK, f"语音识别模型 {model}", f"speech model {model}")
+    else:
+        yield Finding(
+            WARNING,
+            f"speech_model_dir {model} 不存在：系统用按键和人工运行",
+            f"speech_model_dir {model} does not exist: the system works with keys and people",
+        )
+
+
+def _clock(_settings: Settings) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    if now < CLOCK_FLOOR:
+        yield Finding(BLOCK, f"系统时钟不对（{now:%Y-%m-%d}），请校时", f"the clock is wrong ({now:%Y-%m-%d}): set it")
+    else:
+        here = datetime.now().astimezone()
+        zone = time.strftime("%Z")
+        yield Finding(OK, f"时钟 {here:%Y-%m-%d %H:%M} {zone}", f"clock {here:%Y-%m-%d %H:%M} {zone}")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _python,
+    _asterisk,
+    _data_dir,
+    _ports,
+    _database,
+    _duty_phone,
+    _prompts,
+    _speech,
+    _clock,
+)

@@ -1,0 +1,150 @@
+"""The engine: joins the rooms. FastAGI and AMI on one side, the store on the other, incidents in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from datetime import UTC, datetime
+
+from ivr.alarms.spool import SpoolWatch
+from ivr.asterisk.fastagi import AgiServer
+from ivr.asterisk.link import AsteriskLink, Item
+from ivr.asterisk.node import AsteriskNode
+from ivr.asterisk.steps import Steps
+from ivr.domain.cascade import CascadePolicy
+from ivr.domain.staffing import StaffingPolicy
+from ivr.secrets_file import load_secrets
+from ivr.services.incident_desk import IncidentDesk
+from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
+from ivr.services.ports import StoreUnavailable
+from ivr.services.ticket_desk import TicketDesk
+from ivr.settings import Settings
+from ivr.store.calls import SqlCalls
+from ivr.store.db import Store
+from ivr.store.incidents import SqlIncidents
+from ivr.store.journal import Journal
+from ivr.store.legs import SqlLegs
+from ivr.store.people import SqlPeople
+from ivr.store.seats import SqlSeats
+from ivr.store.tickets import SqlTickets
+
+log = logging.getLogger(__name__)
+
+STATUS_EVERY_S = 1.0
+
+
+class Engine:
+    """Everything one engine process holds. Nothing here is truth: all of it can be read again from the store."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        secrets = load_secrets(settings.secrets_file)
+        owner = f"{settings.node}-{os.getpid()}"
+        self.settings = settings
+        self.journal = Journal(store)
+        incidents = SqlIncidents(store)
+        legs = SqlLegs(store, settings.node, owner)
+        calls = SqlCalls(store, settings.node)
+        seats = SqlSeats(store)
+        tickets = TicketDesk(SqlTickets(store), calls, SqlPeople(store))
+        self.link = AsteriskLink(settings.ami_port, secrets.ami_reader, secrets.ami_actor, self._heard)
+        self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id)
+        self.runner = IncidentRunner(
+            incidents,
+            legs,
+            self.node,
+            RunnerPolicy(
+                CascadePolicy(settings.family_parallel, settings.family_rounds),
+                StaffingPolicy(),
+                duty_phone=settings.duty_phone,
+                family_ring_s=settings.family_ring_s,
+                agent_ring_s=settings.agent_ring_s,
+            ),
+        )
+        self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
+        self.steps = Steps(
+            settings.node,
+            IncidentDesk(incidents, legs, calls),
+            tickets,
+            seats,
+            one_key_number=settings.one_key_number,
+            duty_phone=bool(settings.duty_phone),
+            sounds=settings.asterisk_dir / "data" / "sounds" / "zh_CN",
+        )
+        self.agi = AgiServer(settings.agi_port, self.steps.handle)
+        self.node.on_seats_changed = self.runner.wake_all
+        self.link.on_up = self._asterisk_back
+        self.link.on_down = self._asterisk_lost
+
+    async def _heard(self, item: Item) -> None:
+        await self.node.heard(item)
+
+    async def _asterisk_back(self) -> None:
+        log.info("Asterisk is reachable")
+        await self._note("node.asterisk_back")
+        self.runner.wake_all()
+
+    async def _asterisk_lost(self) -> None:
+        log.error("Asterisk is not reachable")
+        self.node.devices.forget()
+        await self._note("node.asterisk_lost")
+
+    async def _note(self, kind: str) -> None:
+        try:
+            await self.journal.note(kind, node=self.settings.node, pid=os.getpid())
+        except StoreUnavailable:
+            log.error("%s could not be journalled", kind)
+
+    async def follow_journal(self) -> None:
+        """What this process or the console put on record sets things moving."""
+        async for batch in self.journal.follow(await self.journal.last_seq()):
+            for event in batch:
+                if event.incident_id is not None:
+                    self.runner.wake(event.incident_id)
+                if event.kind in ("agent.state_changed", "user.added") and self.link.is_up:
+                    await self._sync_seats()
+
+    async def _sync_seats(self) -> None:
+        try:
+            await self.node.sync_seats()
+        except Exception as exc:
+            log.warning("seats not synchronised now: %s", type(exc).__name__)
+
+    async def write_status(self) -> None:
+        """`run/engine.json`, for /health and the wall; not synced to disk, it is only ever about now."""
+        path = self.settings.data_dir.resolve() / "run" / "engine.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            status = {
+                "at": datetime.now(UTC).isoformat(),
+                "pid": os.getpid(),
+                "ami": "up" if self.link.is_up else "down",
+                "agi_sessions": self.agi.sessions,
+                "devices": self.node.devices.all(),
+            }
+            temporary = path.with_suffix(".new")
+            temporary.write_text(json.dumps(status))
+            temporary.replace(path)
+            await asyncio.sleep(STATUS_EVERY_S)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with self.agi, asyncio.TaskGroup() as group:
+            await self._note("node.started")
+            group.create_task(self.link.run(), name="asterisk-link")
+            group.create_task(self.node.run(), name="asterisk-audit")
+            group.create_task(self.runner.run(), name="incidents")
+            group.create_task(self.follow_journal(), name="journal")
+            group.create_task(self.spool.run(), name="spool")
+            group.create_task(self.write_status(), name="status")
+
+
+async def main(settings: Settings) -> None:
+    """`ivr engine`."""
+    async with Store(settings.effective_database_url, name="engine") as store:
+        engine = Engine(settings, store)
+        try:
+            await engine.run()
+        finally:
+            await engine._note("node.stopped")

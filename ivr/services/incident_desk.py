@@ -1,0 +1,53 @@
+"""Where calls become incidents, and where legs say yes or no."""
+
+from __future__ import annotations
+
+from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
+from ivr.services.ports import Calls, Incidents, Legs
+
+
+def call_alarm(arrived: ArrivedCall, *, source: str, needs_look: bool = False) -> NewAlarm:
+    """A call as an alarm. The channel is the key: engine and lifeline may both report it, it is one alarm."""
+    return NewAlarm(
+        source=source,
+        kind="emergency_call",
+        phone=arrived.caller_id,
+        idempotency_key=f"call:{arrived.node}:{arrived.uniqueid}",
+        call=arrived,
+        needs_look=needs_look,
+    )
+
+
+class IncidentDesk:
+    def __init__(self, incidents: Incidents, legs: Legs, calls: Calls) -> None:
+        self._incidents = incidents
+        self._legs = legs
+        self._calls = calls
+
+    async def open(self, arrived: ArrivedCall) -> str:
+        """The incident of an emergency call, opened or joined and committed; its id is also the room's name."""
+        raised = await self._incidents.raise_alarm(call_alarm(arrived, source="call"))
+        return raised.incident_id
+
+    async def describe(self, attempt: str) -> tuple[Role, str] | None:
+        """(role, room) of an outbound leg of ours."""
+        return await self._legs.describe(attempt)
+
+    async def accept(self, attempt: str) -> bool:
+        """This person is in the room from now on."""
+        return await self._legs.accept(attempt, only_first=False)
+
+    async def accept_first(self, attempt: str) -> bool:
+        """Like `accept`, for the staff: the first to answer wins, everybody else hears False."""
+        return await self._legs.accept(attempt, only_first=True)
+
+    async def declined(self, attempt: str) -> None:
+        await self._legs.declined(attempt)
+
+    async def not_confirmed(self, attempt: str) -> None:
+        """Somebody or something answered and nobody said yes."""
+        await self._legs.mark(attempt, Outcome.NOT_CONFIRMED)
+
+    async def too_late(self, attempt: str) -> None:
+        """A colleague was first."""
+        await self._legs.mark(attempt, Outcome.CANCELLED)

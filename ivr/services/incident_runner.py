@@ -1,0 +1,152 @@
+"""Carries every open incident on: rings the seats, dials the family, until a person closes it.
+
+Driven by what is on record, never by memory: each round reads the incident, decides (`domain/cascade.py`,
+`domain/staffing.py`), puts the attempts on record and only then dials. A restart is just another round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ivr.domain import cascade, staffing
+from ivr.domain.incident import IncidentView, LegState, Outcome, Role
+from ivr.domain.numbers import is_dialable
+from ivr.services.ports import DialDoubtful, DialRefused, Incidents, Legs, Telephony
+
+log = logging.getLogger(__name__)
+
+# Every open incident is looked at again after this, whatever was missed.
+AUDIT_S = 15.0
+AFTER_FAULT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerPolicy:
+    family: cascade.CascadePolicy
+    staff: staffing.StaffingPolicy
+    duty_phone: str = ""
+    family_ring_s: float = 25.0
+    agent_ring_s: float = 30.0
+    elder_ring_s: float = 40.0
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class IncidentRunner:
+    """One task per open incident, inside `run`."""
+
+    def __init__(
+        self,
+        incidents: Incidents,
+        legs: Legs,
+        telephony: Telephony,
+        policy: RunnerPolicy,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._incidents = incidents
+        self._legs = legs
+        self._telephony = telephony
+        self._policy = policy
+        self._now = now
+        self._wake: dict[str, asyncio.Event] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Attend all open incidents until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            while True:
+                # The journal tells of new ones at once; this finds any that were missed.
+                with contextlib.suppress(Exception):
+                    for incident_id in await self._incidents.open_ids():
+                        self.wake(incident_id)
+                await asyncio.sleep(AUDIT_S)
+
+    def wake(self, incident_id: str) -> None:
+        """Something about this incident changed (or it is new)."""
+        known = self._wake.get(incident_id)
+        if known is not None:
+            known.set()
+        elif self._group is not None:
+            self._wake[incident_id] = asyncio.Event()
+            self._group.create_task(self._attend(incident_id), name=f"incident-{incident_id}")
+
+    def wake_all(self) -> None:
+        """The seats changed: every incident may have somebody new to ring."""
+        for event in self._wake.values():
+            event.set()
+
+    async def _attend(self, incident_id: str) -> None:
+        wake = self._wake[incident_id]
+        try:
+            while True:
+                wake.clear()
+                try:
+                    again_s = await self._round(incident_id)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as exc:
+                    log.error("incident %s: a round failed: %s", incident_id, type(exc).__name__)
+                    again_s = AFTER_FAULT_S
+                if again_s is None:
+                    return
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(again_s):
+                        await wake.wait()
+        finally:
+            del self._wake[incident_id]
+
+    async def _round(self, incident_id: str) -> float | None:
+        """One look, one decision, its dials. Seconds until the next look, or None when the incident is closed."""
+        view = await self._legs.view(incident_id, self._now())
+        if view is None:
+            return None
+        if view.closed:
+            # Who talks in the room goes on talking; phones that merely ring are stopped.
+            await self._cancel(view, [leg.id for leg in view.legs if leg.state in (LegState.DIALLED, LegState.RINGING)])
+            return None
+        if not self._telephony.is_up:
+            return 0.5
+        policy = self._policy
+        seats = self._telephony.idle_seats()
+        staff = staffing.next_step(view, seats.keys(), policy.duty_phone, policy.staff, self._now())
+        family = cascade.next_step([leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)], policy.family)
+        by_id = {leg.id: leg for leg in view.legs}
+        async with asyncio.TaskGroup() as group:
+            for extension in staff.ring_agents:
+                group.create_task(self._dial(view, Role.AGENT, extension, policy.agent_ring_s, seats[extension]))
+            for leg_id in family.dial:
+                group.create_task(self._dial(view, Role.FAMILY, by_id[leg_id].phone, policy.family_ring_s))
+            if staff.ring_duty:
+                group.create_task(self._dial(view, Role.SUPERVISOR, policy.duty_phone, policy.agent_ring_s, "值班电话"))
+                group.create_task(self._incidents.escalated(view.id, "duty_phone"))
+            if staff.ring_elder and view.elder_phone and is_dialable(view.elder_phone):
+                group.create_task(self._dial(view, Role.ELDER, view.elder_phone, policy.elder_ring_s, "老人"))
+            if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
+                group.create_task(self._incidents.escalated(view.id, "family_not_reached"))
+            group.create_task(self._cancel(view, [*staff.cancel, *family.cancel]))
+        return staff.look_again_s or AUDIT_S
+
+    async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
+        attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)
+        if attempt is None:
+            return
+        try:
+            await self._telephony.dial(attempt, role, phone, view.id, ring_s)
+        except DialRefused:
+            await self._legs.ended(attempt, Outcome.LOST if not self._telephony.is_up else Outcome.FAILED)
+        except DialDoubtful:
+            log.warning("incident %s: a dial is in doubt, reconciliation will tell", view.id)
+
+    async def _cancel(self, view: IncidentView, leg_ids: list[str]) -> None:
+        for leg in view.legs:
+            if leg.id in leg_ids and leg.live and leg.attempt_id is not None:
+                await self._legs.mark(leg.attempt_id, Outcome.CANCELLED)
+                await self._telephony.hang_up(leg.attempt_id)

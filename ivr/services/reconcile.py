@@ -1,0 +1,38 @@
+"""Our record against Asterisk's own state: what ended while nobody was listening has ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ivr.domain.incident import Outcome
+from ivr.services.ports import Calls, Legs
+
+log = logging.getLogger(__name__)
+
+# An Originate's channel and an arriving call's row appear within milliseconds of each other, in either order.
+GRACE_S = 5.0
+
+
+async def reconcile(channels: Mapping[str, str], legs: Legs, calls: Calls) -> int:
+    """Compare with the node's channels (uniqueid -> state); returns how many records were put right.
+
+    A leg whose channel is gone ends as `lost` unless its fate was known: a lost dial is made again.
+    """
+    now = datetime.now(UTC)
+    mended = 0
+    for uniqueid, since in (await legs.live()).items():
+        if uniqueid in channels:
+            if channels[uniqueid].lower() == "up":
+                await legs.answered(uniqueid)
+        elif (now - since).total_seconds() > GRACE_S:
+            await legs.ended(uniqueid, Outcome.LOST)
+            mended += 1
+    for uniqueid, since in (await calls.live()).items():
+        if uniqueid not in channels and (now - since).total_seconds() > GRACE_S:
+            await calls.ended(uniqueid)
+            mended += 1
+    if mended:
+        log.info("reconciled %d records with Asterisk", mended)
+    return mended

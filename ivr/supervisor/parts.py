@@ -1,0 +1,54 @@
+"""The parts of this system in the order of their start. The one place to add a part."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ivr.asterisk.portable import AsteriskProgram
+from ivr.settings import Settings
+from ivr.supervisor.probes import command_succeeds, connect_host, http_answers, port_accepts
+from ivr.supervisor.spec import PartSpec
+
+
+def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, demo: bool) -> list[PartSpec]:
+    """Children read the same settings as we did: they inherit environment and working directory."""
+    parts = [asterisk(settings, program, config), engine(settings), console(settings)]
+    return [*parts, demo_network()] if demo else parts
+
+
+def asterisk(settings: Settings, program: AsteriskProgram, config: Path) -> PartSpec:
+    async def ready() -> None:
+        await command_succeeds(program.remote(config, "core waitfullybooted"))
+        await port_accepts("127.0.0.1", settings.ami_port)
+
+    return PartSpec(
+        "asterisk",
+        program.serve(config),
+        ready=ready,
+        stop_command=program.remote(config, "core stop now"),
+        stop_timeout_s=10.0,
+    )
+
+
+def engine(settings: Settings) -> PartSpec:
+    async def ready() -> None:
+        await port_accepts("127.0.0.1", settings.agi_port)
+
+    return PartSpec("engine", _ivr("engine"), ready=ready, heartbeat=True)
+
+
+def console(settings: Settings) -> PartSpec:
+    async def ready() -> None:
+        await http_answers(connect_host(settings.bind_host), settings.http_port, "/api/v1/health")
+
+    return PartSpec("console", _ivr("console"), ready=ready, heartbeat=True)
+
+
+def demo_network() -> PartSpec:
+    """Stand-in for the telephone network; ready with its first heartbeat."""
+    return PartSpec("demo-network", _ivr("demo-network"), heartbeat=True)
+
+
+def _ivr(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "ivr.cli", *arguments]

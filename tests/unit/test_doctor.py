@@ -1,0 +1,124 @@
+"""`ivr doctor`: each check says what is wrong, in both languages, and only ✗ blocks."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr import doctor
+from ivr.doctor import BLOCK, OK, WARNING, Finding, examine, report
+from ivr.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    ports: dict[str, Any] = {}
+    for name in ("http_port", "sip_port", "ami_port", "agi_port", "rtp_start"):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            ports[name] = free.getsockname()[1]
+    return Settings(data_dir=tmp_path / "var", tools_dir=tmp_path / "tools", duty_phone="13800000000", **ports)
+
+
+def changed(settings: Settings, **update: Any) -> Settings:
+    return Settings(**{**settings.model_dump(), **update})
+
+
+def only(check: Any, settings: Settings) -> list[Finding]:
+    return list(check(settings))
+
+
+def test_every_finding_speaks_both_languages(settings: Settings) -> None:
+    findings = examine(settings)
+    assert len(findings) >= len(doctor.CHECKS)
+    for finding in findings:
+        assert finding.mark in (OK, WARNING, BLOCK)
+        assert finding.zh
+        assert finding.en.isascii() or "≥" in finding.en
+
+
+def test_a_named_asterisk_that_is_not_there_blocks(settings: Settings) -> None:
+    [finding] = only(doctor._asterisk, changed(settings, asterisk_binary="/no/asterisk"))
+    assert finding.blocks
+    assert "/no/asterisk" in finding.en
+
+
+def test_no_asterisk_is_only_a_warning_where_it_can_be_fetched(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    monkeypatch.setenv("PATH", str(bin_dir))
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: "/x/" + name if "asterisk" not in name else None)
+    assert [f.mark for f in only(doctor._asterisk, settings)] == [WARNING]
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
+    assert [f.mark for f in only(doctor._asterisk, settings)] == [BLOCK]
+
+
+def test_a_port_in_use_blocks(settings: Settings) -> None:
+    assert [f.mark for f in only(doctor._ports, settings)] == [OK]
+    with socket.create_server(("127.0.0.1", settings.ami_port)):
+        [finding] = only(doctor._ports, settings)
+    assert finding.blocks
+    assert "ami_port" in finding.en
+
+
+def test_ports_held_by_our_own_instance_are_fine_but_a_dead_part_is_not(settings: Settings) -> None:
+    from ivr.supervisor.board import Board
+    from ivr.supervisor.preflight import make_data_dir, only_one
+
+    folder = make_data_dir(settings)
+    board = Board(folder / "run" / "parts.json")
+    board.set("asterisk", "ready", 1, 0)
+    with only_one(folder), socket.create_server(("127.0.0.1", settings.ami_port)):
+        assert [f.mark for f in only(doctor._ports, settings)] == [OK]
+        board.set("engine", "dead", None, 0)
+        assert [f.mark for f in only(doctor._ports, settings)] == [OK, BLOCK]
+
+
+def test_a_data_dir_that_cannot_be_written_blocks(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert [f.blocks for f in only(doctor._data_dir, changed(settings, data_dir=tmp_path / "file" / "x"))] == [True]
+    assert [f.mark for f in only(doctor._data_dir, settings)] == [OK, OK]
+
+
+def test_a_full_disk_blocks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ivr.supervisor.preflight.NEEDED_MB", 10**9)
+    assert [f.mark for f in only(doctor._data_dir, settings)] == [OK, BLOCK]
+
+
+def test_the_database_is_asked(settings: Settings) -> None:
+    from ivr.store.migrate import upgrade
+
+    assert [f.mark for f in only(doctor._database, settings)] == [OK]  # the first start makes it
+    settings.data_dir.mkdir()
+    upgrade(settings.effective_database_url)
+    assert [f.mark for f in only(doctor._database, settings)] == [OK, WARNING]  # nobody can log in yet
+    gone = changed(settings, database_url="postgresql+asyncpg://a:hunter2@127.0.0.1:9/x")
+    [finding] = only(doctor._database, gone)
+    assert finding.blocks
+    assert "hunter2" not in finding.en
+
+
+def test_no_duty_phone_warns(settings: Settings) -> None:
+    assert [f.mark for f in only(doctor._duty_phone, changed(settings, duty_phone=""))] == [WARNING]
+    assert [f.mark for f in only(doctor._duty_phone, settings)] == [OK]
+
+
+def test_missing_prompts_block(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PROJECT_ROOT", tmp_path)
+    assert [f.mark for f in only(doctor._prompts, settings)] == [BLOCK]
+
+
+def test_speech_is_never_needed(settings: Settings, tmp_path: Path) -> None:
+    assert [f.mark for f in only(doctor._speech, settings)] == [OK]
+    assert [f.mark for f in only(doctor._speech, changed(settings, speech_model_dir=tmp_path))] == [OK]
+    assert [f.mark for f in only(doctor._speech, changed(settings, speech_model_dir="/no/model"))] == [WARNING]
+
+
+def test_the_report_counts_what_blocks() -> None:
+    assert "1 must be dealt with" in report([Finding(BLOCK, "坏", "bad"), Finding(WARNING, "嗯", "hm")])
+    assert "ready to run" in report([Finding(WARNING, "嗯", "hm")])
