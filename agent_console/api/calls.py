@@ -20,13 +20,14 @@ async def list_calls(ask: Ask) -> Answer:
 
 
 async def one_call(ask: Ask) -> Answer:
-    call_id = need_ulid(ask.part("id"), _NOT_FOUND)
+    call_id = need_ulid(ask.part("id"), _not_found)
     found = await ask.app[READER].read(calls.one, call_id, ask.who.eyes)
     if found is None:
-        raise _NOT_FOUND
+        raise _not_found()
     if found.elder:
         await ask.app[LOOKS].note(ask.who, elder_no=found.elder.elder_no, incident_id=found.incident_id)
     return 200, found
 
 
-_NOT_FOUND = Refused(404, "unknown_call", "没有这个来电。", "There is no such call.")
+def _not_found() -> Refused:
+    return Refused(404, "unknown_call", "没有这个来电。", "There is no such call.")

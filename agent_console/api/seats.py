@@ -22,10 +22,10 @@ async def show_queue(ask: Ask) -> Answer:
 
 async def set_state(ask: Ask) -> Answer:
     body: SeatIn = ask.body
-    extension = need_word(ask.part("ext"), NO_SEAT)
+    extension = need_word(ask.part("ext"), no_seat)
     need_seat(ask.who, extension)
     if not await ask.app[SEATS].set_state(extension, body.state, reason=body.reason, by=ask.who.name):
-        raise NO_SEAT
+        raise no_seat()
     devices = read_engine(ask.app[SETTINGS].data_dir).devices
     agents = await ask.app[READER].read(queue.agents, devices)
     return 200, next(agent for agent in agents if agent.extension == extension)
@@ -36,4 +36,5 @@ def need_seat(who: Principal, extension: str) -> None:
         raise Refused(403, "forbidden", "只能设置自己的座席。", "Only your own seat is yours to set.")
 
 
-NO_SEAT = Refused(404, "unknown_agent", "没有这个座席。", "There is no such seat.")
+def no_seat() -> Refused:
+    return Refused(404, "unknown_agent", "没有这个座席。", "There is no such seat.")

@@ -22,7 +22,7 @@ async def list_tickets(ask: Ask) -> Answer:
 
 
 async def one_ticket(ask: Ask) -> Answer:
-    found = await _find(ask, need_word(ask.part("no"), _NOT_FOUND))
+    found = await _find(ask, need_word(ask.part("no"), _not_found))
     if found.elder:
         await ask.app[LOOKS].note(ask.who, elder_no=found.elder.elder_no)
     return 200, found
@@ -42,7 +42,7 @@ async def open_ticket(ask: Ask) -> Answer:
 
 async def add_event(ask: Ask) -> Answer:
     body: FieldEventIn = ask.body
-    no = need_word(ask.part("no"), _NOT_FOUND)
+    no = need_word(ask.part("no"), _not_found)
     found = await _find(ask, no)
     if found.state == "closed" and body.kind != "note":
         raise Refused(409, "already_closed", "工单已经关闭。", "The ticket is closed already.")
@@ -59,15 +59,16 @@ async def add_event(ask: Ask) -> Answer:
         data |= {"at": body.at.astimezone(UTC), "received_at": datetime.now(UTC).isoformat()}
     kept = {name: value for name, value in data.items() if value is not None}
     if not await ask.app[TICKETS].field_event(no, body.kind, **kept):
-        raise _NOT_FOUND
+        raise _not_found()
     return 201, await _find(ask, no)
 
 
-_NOT_FOUND = Refused(404, "unknown_ticket", "没有这张工单。", "There is no such ticket.")
+def _not_found() -> Refused:
+    return Refused(404, "unknown_ticket", "没有这张工单。", "There is no such ticket.")
 
 
 async def _find(ask: Ask, no: str) -> TicketOut:
     found = await ask.app[READER].read(tickets.one, no, ask.who.eyes)
     if found is None:
-        raise _NOT_FOUND
+        raise _not_found()
     return found

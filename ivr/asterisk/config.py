@@ -24,9 +24,9 @@ PROMPTS = PROJECT_ROOT / "prompts"
 # The whole list; asterisk-notes 5.2 says what stays out and why.
 MODULES = """
 res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_crypto
-res_rtp_asterisk res_agi res_musiconhold res_mutestream res_stasis format_pcm format_wav codec_alaw
+res_rtp_asterisk res_speech res_agi res_musiconhold res_mutestream res_stasis format_pcm format_wav codec_alaw
 codec_ulaw codec_resample res_pjsip res_pjsip_pubsub res_pjsip_session res_pjsip_sdp_rtp
-res_pjsip_mwi res_pjsip_exten_state res_pjsip_registrar res_pjsip_authenticator_digest
+res_pjsip_mwi res_pjsip_outbound_publish res_pjsip_exten_state res_pjsip_registrar res_pjsip_authenticator_digest
 res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration
 res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_caller_id
 res_pjsip_nat res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_acl chan_pjsip bridge_simple
@@ -103,7 +103,7 @@ def render(
     _checked(settings, seats)
     root = settings.asterisk_dir
     folders = {name: root / name for name in ("etc", "data", "agi-bin", "spool", "run", "log", "db")}
-    for folder in (*folders.values(), settings.spool_dir, folders["etc"] / "custom"):
+    for folder in (*folders.values(), settings.spool_dir, folders["etc"] / "custom", folders["data"] / "keys"):
         folder.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {
         "s": settings,

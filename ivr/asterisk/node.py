@@ -18,6 +18,7 @@ from ivr.services.reconcile import reconcile
 log = logging.getLogger(__name__)
 
 RETRY_S = (0.2, 1.0, 3.0)
+HANGUP_FIRST_S = 0.5
 
 
 class AsteriskNode:
@@ -115,7 +116,14 @@ class AsteriskNode:
             return
         uniqueid = event["uniqueid"] if len(event["uniqueid"]) == 26 else event["actionid"]
         reason = int(event["reason"]) if event["reason"].isdigit() else -1
-        self._record(lambda: self._legs.ended(uniqueid, outcome_of_reason(reason)))
+
+        async def unless_hung_up() -> None:
+            # A channel's own Hangup carries the exact cause (486 is reason 0 here); only a dial that never got a
+            # channel has nothing better than this.
+            await asyncio.sleep(HANGUP_FIRST_S)
+            await self._legs.ended(uniqueid, outcome_of_reason(reason))
+
+        self._record(unless_hung_up)
 
     def _on_queuecallerjoin(self, event: AmiEvent) -> None:
         uniqueid, position = event["uniqueid"], _number(event["position"])

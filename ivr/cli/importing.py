@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ivr.importing import Report
     from ivr.settings import Settings
 
 KINDS = ("elders", "contacts", "devices", "workers", "hospitals")
@@ -25,15 +26,26 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     import asyncio
 
     from ivr.errors import UsageError
-    from ivr.late import late
     from ivr.supervisor.database import prepare_database
     from ivr.supervisor.preflight import make_data_dir
 
     if not args.file.is_file():
         raise UsageError(f"找不到文件 {args.file}", f"no such file: {args.file}")
-    import_file = late("ivr.importing", "import_file")
     make_data_dir(settings)
     prepare_database(settings)
-    report = asyncio.run(import_file(settings, args.kind, args.file, partial=args.partial))
+    report = asyncio.run(_import(settings, args))
     print(report, file=sys.stdout if report.ok else sys.stderr)
     return 0 if report.ok else 1
+
+
+async def _import(settings: Settings, args: argparse.Namespace) -> Report:
+    from ivr.errors import UsageError
+    from ivr.importing import import_file
+    from ivr.services.ports import StoreUnavailable
+    from ivr.store.db import Store
+
+    try:
+        async with Store(settings.effective_database_url) as store:
+            return await import_file(store, args.kind, args.file, partial=args.partial)
+    except StoreUnavailable as error:
+        raise UsageError(f"数据库无法写入：{error}", f"the database cannot be written: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from ivr.heartbeat import beat, heartbeat_address
 from ivr.settings import Settings
 
-PartMain = Callable[[Settings], Awaitable[object]]
+PartMain = Callable[[Settings], Awaitable[int | None]]
 
 
 def run_part(name: str, main: PartMain, settings: Settings) -> int:
@@ -20,11 +19,10 @@ def run_part(name: str, main: PartMain, settings: Settings) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    asyncio.run(_serve(name, main, settings))
-    return 0
+    return asyncio.run(_serve(name, main, settings))
 
 
-async def _serve(name: str, main: PartMain, settings: Settings) -> None:
+async def _serve(name: str, main: PartMain, settings: Settings) -> int:
     # The heartbeat lives in the loop that serves calls: it stops when that loop hangs.
     heart = asyncio.create_task(beat(heartbeat_address(settings.data_dir), name), name="heartbeat")
     work = asyncio.ensure_future(main(settings))
@@ -32,7 +30,8 @@ async def _serve(name: str, main: PartMain, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
     try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        return int(await work or 0)
+    except asyncio.CancelledError:
+        return 0
     finally:
         heart.cancel()

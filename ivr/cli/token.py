@@ -32,7 +32,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _create(settings: Settings, name: str) -> str:
     from ivr.errors import UsageError
-    from ivr.store.db import Store, StoreUnavailable
+    from ivr.services.ports import StoreUnavailable
+    from ivr.store.db import Store
     from ivr.store.users import SqlUsers, UserExists
 
     try:

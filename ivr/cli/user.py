@@ -60,7 +60,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _add(settings: Settings, account: Any) -> None:
     from ivr.errors import UsageError
-    from ivr.store.db import Store, StoreUnavailable
+    from ivr.services.ports import StoreUnavailable
+    from ivr.store.db import Store
     from ivr.store.users import SqlUsers, UserExists
 
     try:

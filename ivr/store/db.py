@@ -62,7 +62,7 @@ class Store:
         self._thread = ThreadPoolExecutor(1, "store-writer")
         self._looker = ThreadPoolExecutor(1, "store-looker")
         self._pages = _async_engine(url)
-        self._looking = sync_engine(url, "BEGIN")
+        self._looking = sync_engine(url, "BEGIN", steady=True)
         self._writing = sync_engine(url, "BEGIN IMMEDIATE")
 
     async def __aenter__(self) -> Store:
@@ -186,6 +186,7 @@ def _async_engine(url: str) -> AsyncEngine:
         pool_size=4,
         max_overflow=4,
         poolclass=AsyncAdaptedQueuePool,
+        **dialects.steady_reads(url, True),
         pool_pre_ping=url.startswith("postgresql"),
         connect_args=dialects.connect_args(url),
     )
@@ -193,12 +194,14 @@ def _async_engine(url: str) -> AsyncEngine:
     return engine
 
 
-def sync_engine(url: str, begin: str) -> Engine:
+def sync_engine(url: str, begin: str, *, steady: bool = False) -> Engine:
+    """`steady`: all statements of one transaction see the same state (SQLite's always do)."""
     engine = create_engine(
         url.replace("+aiosqlite", ""),
         pool_size=1,
         max_overflow=0,
         poolclass=QueuePool,
+        **dialects.steady_reads(url, steady),
         pool_pre_ping=url.startswith("postgresql"),  # a restarted server must not cost a call its first write
         connect_args=dialects.connect_args(url),
     )

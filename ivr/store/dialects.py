@@ -50,6 +50,11 @@ def be_patient(conn: Connection) -> None:
         conn.exec_driver_sql("PRAGMA temp_store=FILE")
 
 
+def steady_reads(url: str, wanted: bool) -> dict[str, Any]:
+    """PostgreSQL's default shows each statement a newer state: legs of one moment, their attempts of another."""
+    return {"isolation_level": "REPEATABLE READ"} if wanted and url.startswith("postgresql") else {}
+
+
 def before_migration(conn: Connection) -> None:
     """SQLite changes a table by copying it and dropping the old one: with foreign keys on, that DROP would delete
     every contact and device of the elders. The pragma does nothing inside a transaction, hence before BEGIN."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ivr.errors import StartError
 from ivr.late import late
+from ivr.services.ports import StoreUnavailable
 from ivr.settings import Settings
-from ivr.store.db import Store, StoreUnavailable
+from ivr.store.db import Store
 from ivr.store.users import SqlUsers
 
 # No 0/O, 1/l/I: these are read off a screen and typed into a phone.

@@ -38,6 +38,7 @@ class Part:
         self._process: asyncio.subprocess.Process | None = None
         self._restarts = 0
         self.first_ready: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.first_ready.add_done_callback(_seen)
         """Seconds that the first start took, or an error that says why it failed."""
 
     async def keep(self) -> None:
@@ -185,3 +186,9 @@ class Part:
 
 class PartFailed(Exception):
     """The very first start of a part did not end in ready; the text says how it ended."""
+
+
+def _seen(future: asyncio.Future[float]) -> None:
+    """A second failure beside the one that is told must not be complained of at exit."""
+    if not future.cancelled():
+        future.exception()

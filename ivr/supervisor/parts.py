@@ -12,7 +12,10 @@ from ivr.supervisor.spec import PartSpec
 
 
 def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, demo: bool) -> list[PartSpec]:
-    """Children read the same settings as we did: they inherit environment and working directory."""
+    """Children read the same settings as we did: they inherit environment and working directory.
+
+    Engine and console find Asterisk by themselves, whenever it comes: they need not wait for it.
+    """
     parts = [asterisk(settings, program, config), engine(settings), console(settings)]
     return [*parts, demo_network()] if demo else parts
 
@@ -35,14 +38,14 @@ def engine(settings: Settings) -> PartSpec:
     async def ready() -> None:
         await port_accepts("127.0.0.1", settings.agi_port)
 
-    return PartSpec("engine", _ivr("engine"), ready=ready, heartbeat=True)
+    return PartSpec("engine", _ivr("engine"), ready=ready, heartbeat=True, waits=False)
 
 
 def console(settings: Settings) -> PartSpec:
     async def ready() -> None:
         await http_answers(connect_host(settings.bind_host), settings.http_port, "/api/v1/health")
 
-    return PartSpec("console", _ivr("console"), ready=ready, heartbeat=True)
+    return PartSpec("console", _ivr("console"), ready=ready, heartbeat=True, waits=False)
 
 
 def demo_network() -> PartSpec:

@@ -28,3 +28,5 @@ class PartSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 5.0
     heartbeat: bool = False
+    waits: bool = True
+    """Start only when all parts before are ready; else at the same time as the part before, to save seconds."""

@@ -69,26 +69,40 @@ class Supervisor:
         board = Board(self._data_dir / "run" / "parts.json")
         for spec in self._specs:
             board.set(spec.name, "waiting", None, 0)
-        for spec in self._specs:
-            part = Part(
-                spec,
-                self._data_dir / "log" / f"{spec.name}.log",
-                board,
-                beats,
-                self._say,
-                restart=self._restart,
-                hang_s=self._hang_s,
-            )
-            self._parts.append(part)
-            tasks.create_task(part.keep(), name=f"keep-{spec.name}")
+        unready: list[Part] = []
+        try:
+            for spec in self._specs:
+                if spec.waits:
+                    await self._all_ready(unready)
+                part = Part(
+                    spec,
+                    self._data_dir / "log" / f"{spec.name}.log",
+                    board,
+                    beats,
+                    self._say,
+                    restart=self._restart,
+                    hang_s=self._hang_s,
+                )
+                self._parts.append(part)
+                unready.append(part)
+                tasks.create_task(part.keep(), name=f"keep-{spec.name}")
+            await self._all_ready(unready)
+        except StartError as error:
+            self._failure = error
+            self._stop_requested.set()
+            return
+        on_ready()
+
+    async def _all_ready(self, unready: list[Part]) -> None:
+        """Wait for each, say how long it took, and empty the list."""
+        while unready:
+            part = unready[0]
+            name = part.spec.name
             try:
                 took = await asyncio.shield(part.first_ready)
             except PartFailed as error:
-                self._failure = StartError(
-                    f"{spec.name} 启动失败：{error}；详见 {part.log}",
-                    f"{spec.name} did not start ({error}); see {part.log}",
-                )
-                self._stop_requested.set()
-                return
-            self._say(f"{spec.name} 就绪，用时 {took:.1f} 秒", f"{spec.name} is ready after {took:.1f} s")
-        on_ready()
+                raise StartError(
+                    f"{name} 启动失败：{error}；详见 {part.log}", f"{name} did not start ({error}); see {part.log}"
+                ) from None
+            self._say(f"{name} 就绪，用时 {took:.1f} 秒", f"{name} is ready after {took:.1f} s")
+            del unready[0]

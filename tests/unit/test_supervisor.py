@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,15 @@ async def test_parts_start_in_order_and_stop_in_reverse_order(tmp_path: Path) ->
     assert any("a is ready after" in line for line in run.said)
 
 
+async def test_a_part_that_need_not_wait_starts_beside_the_one_before(tmp_path: Path) -> None:
+    late = child("late", "import time; time.sleep(100)", ready=lambda: until(lambda: "b+" in notes(tmp_path)))
+    run = Run(tmp_path, [late, replace(sleeper(tmp_path, "b"), waits=False), sleeper(tmp_path, "c")])
+    async with asyncio.timeout(20):
+        await run.up.wait()
+    await run.stop()
+    assert notes(tmp_path).split() == ["b+", "c+", "c-", "b-"]
+
+
 async def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:
     run = Run(tmp_path, [sleeper(tmp_path, "a")])
     await run.up.wait()
@@ -158,7 +168,8 @@ async def test_a_stopped_process_is_killed_and_started_again(tmp_path: Path) -> 
 async def test_what_a_part_started_itself_is_gone_too(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys, time\n"
-        f"p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'])\n"
+        "deaf = 'import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(100)'\n"
+        "p = subprocess.Popen([sys.executable, '-c', deaf])\ntime.sleep(0.5)\n"
         f"open({str(tmp_path / 'grandchild')!r}, 'w').write(str(p.pid))\ntime.sleep(100)"
     )
     run = Run(tmp_path, [child("a", code, ready=lambda: until(lambda: (tmp_path / "grandchild").exists()))])

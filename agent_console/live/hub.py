@@ -1,0 +1,184 @@
+"""From the journal to the screens: what an event changes is read and rendered once, and sent to all who show it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agent_console.live.client import Client, Fragment
+from agent_console.metrics import Metrics
+from agent_console.ports import Journal, JournalEvent
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 0.05  # at most 20 renderings a second, the first without delay
+TICK_S = 1.0
+FRESH_S = 3.0
+
+
+class Render(Protocol):
+    async def fragments(self, names: Iterable[str]) -> tuple[int, dict[str, str]]:
+        """(journal's seq, HTML by name), all of one moment."""
+        ...
+
+    async def check(self) -> tuple[int, set[str]]:
+        """(journal's seq, names that changed without an event)."""
+        ...
+
+
+def touched(event: JournalEvent) -> set[str]:
+    """The fragments that an event may change, without their variants."""
+    family = event.kind.partition(".")[0]
+    names: set[str] = set()
+    if family == "call":
+        names.add("queue")
+    elif family in ("agent", "user"):
+        names |= {"seats", "alert", f"seat:{event.extension}"}
+    elif family in ("incident", "leg"):
+        names |= {"incidents", "alert"}
+    if event.incident_id:
+        names.add(f"incident:{event.incident_id}")
+    return names
+
+
+class Hub:
+    def __init__(self, journal: Journal, render: Render, metrics: Metrics) -> None:
+        self._journal = journal
+        self._render = render
+        self._metrics = metrics
+        self._clients: set[Client] = set()
+        self._known: dict[str, Fragment] = {}
+        self._dirty: set[str] = set()
+        self._news = asyncio.Event()
+        self._oldest: datetime | None = None
+        self._seq = 0
+        self._checked_at = time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        """False when the journal cannot be read or is not followed: then no screen is told that all is well."""
+        return time.monotonic() - self._checked_at < FRESH_S
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="hub-follow")
+            group.create_task(self._tick(), name="hub-tick")
+            group.create_task(self._rounds(), name="hub-rounds")
+
+    async def join(self, names: frozenset[str], seen: int | None) -> Client:
+        """A new screen; it is first given whatever changed after `seen`."""
+        client = Client(names)
+        self._clients.add(client)
+        self._metrics.streams.set(len(self._clients))
+        try:
+            for fragment in (await self.current(names)).values():
+                if seen is None or fragment.seq > seen or fragment.name.startswith(("alert", "seats", "queue")):
+                    client.offer(fragment)
+        except BaseException:
+            self.leave(client)
+            raise
+        client.reached(self._seq)
+        return client
+
+    def leave(self, client: Client) -> None:
+        self._clients.discard(client)
+        self._metrics.streams.set(len(self._clients))
+        if not any(name in self._shown() for name in client.names):
+            for name in client.names:
+                self._known.pop(name, None)
+
+    def close(self) -> None:
+        for client in list(self._clients):
+            client.close()
+
+    async def current(self, names: Iterable[str]) -> dict[str, Fragment]:
+        """The fragments as they are now, rendered only where what is known is out of date or nobody looks at it."""
+        shown = self._shown()
+        wanted = set(names)
+        stale = {name for name in wanted if name not in self._known or name not in shown or self._is_dirty(name)}
+        if stale:
+            await self._refresh(stale)
+        return {name: self._known[name] for name in wanted}
+
+    def _shown(self) -> set[str]:
+        return {name for client in self._clients for name in client.names}
+
+    def _is_dirty(self, name: str) -> bool:
+        return name.partition("/")[0] in self._dirty
+
+    async def _follow(self) -> None:
+        self._seq = await self._first_seq()
+        async for batch in self._journal.follow(self._seq):
+            for event in batch:
+                self._dirty |= touched(event)
+            self._seq = batch[-1].seq
+            self._oldest = self._oldest or batch[0].at
+            self._news.set()
+
+    async def _first_seq(self) -> int:
+        while True:
+            try:
+                return await self._journal.last_seq()
+            except Exception as exc:  # the console may be up before its database
+                log.warning("the journal cannot be read: %s", type(exc).__name__)
+                await asyncio.sleep(TICK_S)
+
+    async def _tick(self) -> None:
+        """What changes without an event (telephones, dead parts), and whether the journal is really followed."""
+        behind_since: float | None = None
+        while True:
+            try:
+                last, changed = await self._render.check()
+            except Exception as exc:
+                log.warning("cannot look at the database: %s", type(exc).__name__)
+            else:
+                behind_since = (behind_since or time.monotonic()) if last > self._seq else None
+                if behind_since is None or time.monotonic() - behind_since < FRESH_S:
+                    self._checked_at = time.monotonic()
+                if changed:
+                    self._dirty |= changed
+                    self._news.set()
+            await asyncio.sleep(TICK_S)
+
+    async def _rounds(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            began = time.monotonic()
+            dirty, self._dirty = self._dirty, set()
+            oldest, self._oldest = self._oldest, None
+            names = {name for name in self._shown() if name.partition("/")[0] in dirty}
+            for name in [name for name in self._known if name.partition("/")[0] in dirty and name not in names]:
+                del self._known[name]
+            try:
+                if names:
+                    await self._refresh(names)
+            except Exception as exc:  # its text may quote what people wrote
+                log.error("cannot render: %s", type(exc).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
+                self._dirty |= dirty
+                self._news.set()
+                await asyncio.sleep(TICK_S)
+                continue
+            if oldest is not None and names:
+                self._metrics.behind.observe(max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
+            await asyncio.sleep(max(0.0, ROUND_S - (time.monotonic() - began)))
+
+    async def _refresh(self, names: set[str]) -> None:
+        with self._metrics.renders.time():
+            seq, rendered = await self._render.fragments(names)
+        for name, html in rendered.items():
+            known = self._known.get(name)
+            if known is not None and known.html == html:
+                continue
+            if known is not None and known.seq > seq:
+                continue  # a later look overtook this one
+            fragment = self._known[name] = Fragment.of(name, html, seq)
+            for client in self._clients:
+                client.offer(fragment)
+        for client in self._clients:
+            client.reached(seq)

@@ -1,0 +1,92 @@
+"""Names of fragments, and how each becomes HTML.
+
+A name is `what` or `what:id`, then `/` and the variant: `full` or `masked` numbers, and for seats who may press them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from agent_console.eyes import FULL, MASKED
+from agent_console.pages.render import Pages
+from agent_console.ports import Reader
+from agent_console.queries import board, incidents, queue
+from agent_console.status import EngineSays, read_engine, read_parts, spoils
+from agent_console.who import Principal
+
+
+def names_for(who: Principal, incident_id: str | None) -> dict[str, str]:
+    """Event name -> fragment name, for one screen."""
+    variant = "full" if who.eyes.full else "masked"
+    names = {
+        "alert": f"alert/{variant}",
+        "queue": f"queue/{variant}",
+        "seats": "seats/boss" if who.is_boss else "seats/plain",
+        "incidents": f"incidents/{variant}",
+    }
+    if incident_id:
+        names[f"incident:{incident_id}"] = f"incident:{incident_id}/{variant}"
+    if who.extension and who.may_act:
+        names[f"seat:{who.extension}"] = f"seat:{who.extension}/own"
+    return names
+
+
+class LiveRender:
+    def __init__(self, reader: Reader, pages: Pages, data_dir: Path) -> None:
+        self._reader = reader
+        self._pages = pages
+        self._data_dir = data_dir
+        self._engine = EngineSays()
+        self._down: tuple[str, ...] = ()
+
+    async def check(self) -> tuple[int, set[str]]:
+        seq = await self._reader.look(board.last_seq)
+        changed: set[str] = set()
+        engine = read_engine(self._data_dir)
+        if engine.devices != self._engine.devices:
+            changed |= {"seats", *(f"seat:{name}" for name in {**engine.devices, **self._engine.devices})}
+        parts = read_parts(self._data_dir, database_ok=True)
+        down = tuple(name for name, part in parts.items() if spoils(part))
+        if down != self._down:
+            changed.add("alert")
+        self._engine, self._down = engine, down
+        return seq, changed
+
+    async def fragments(self, names: Iterable[str]) -> tuple[int, dict[str, str]]:
+        wanted = sorted(names)
+
+        def query(conn: Connection) -> tuple[int, dict[str, dict[str, Any]]]:
+            return board.last_seq(conn), {name: self._context(conn, name) for name in wanted}
+
+        seq, contexts = await self._reader.look(query)
+        return seq, {name: self._pages.part(_what(name), context) for name, context in contexts.items()}
+
+    def _context(self, conn: Connection, name: str) -> dict[str, Any]:
+        head, _, variant = name.partition("/")
+        what, _, key = head.partition(":")
+        eyes = MASKED if variant == "masked" else FULL
+        match what:
+            case "queue":
+                return {"waiting": queue.waiting(conn, eyes)}
+            case "seats":
+                return {"agents": queue.agents(conn, self._engine.devices), "boss": variant == "boss"}
+            case "seat":
+                seats = queue.agents(conn, self._engine.devices)
+                return {"seat": next((seat for seat in seats if seat.extension == key), None)}
+            case "incidents":
+                return {"cards": board.open_incidents(conn, eyes)}
+            case "alert":
+                ready, seats_known = board.ready_seats(conn)
+                cards = [card for card in board.open_incidents(conn, eyes) if card.attention == "unattended"]
+                return {"down": self._down, "ready": ready, "seats": seats_known, "unattended": cards}
+            case "incident":
+                return {"incident": incidents.one(conn, key, eyes)}
+        raise KeyError(name)
+
+
+def _what(name: str) -> str:
+    return name.partition("/")[0].partition(":")[0]

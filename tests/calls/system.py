@@ -1,0 +1,308 @@
+"""The whole system on free ports, for one test: a private Asterisk, the engine, the console, a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from sqlalchemy import insert
+from ulid import ULID
+
+from ivr.asterisk.portable import AsteriskProgram, asterisk_command
+from ivr.secrets_file import ensure_secrets
+from ivr.settings import Settings
+from ivr.store import migrate
+from ivr.store.db import Store
+from ivr.store.tables import contact, device, elder
+from ivr.store.tx import Tx
+from ivr.store.users import SqlUsers
+from ivr.supervisor.render import render_asterisk
+from tests.calls.harness import PortBlock
+
+PROMPTS = Path(__file__).parents[2] / "prompts" / "zh_CN"
+DUTY = "13700000000"
+
+
+def prompt(name: str) -> Path:
+    """The audio file of a prompt, to compare with what was heard."""
+    return PROMPTS / f"{name}.alaw"
+
+
+@dataclass
+class Person:
+    """An elder with the contacts that are dialled for him."""
+
+    elder_no: str
+    name: str
+    phone: str
+    contacts: Sequence[str] = ()
+    device: str | None = None
+    device_caller_id: str | None = None
+
+
+@dataclass
+class System:
+    """`async with System(tmp_path, ports) as system:`; everything it started is gone afterwards."""
+
+    folder: Path
+    ports: PortBlock
+    people: Sequence[Person] = ()
+    duty_phone: str = DUTY
+    with_console: bool = True
+    options: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rtp = self.ports.take_range(120)
+        self.env = {
+            "IVR_DATA_DIR": str(self.folder),
+            "IVR_HTTP_PORT": str(self.ports.take()),
+            "IVR_SIP_PORT": str(self.ports.take()),
+            "IVR_AMI_PORT": str(self.ports.take()),
+            "IVR_AGI_PORT": str(self.ports.take()),
+            "IVR_ASTERISK_HTTP_PORT": str(self.ports.take()),
+            "IVR_SPEECH_PORT": str(self.ports.take()),
+            "IVR_TRUNK_PORT": str(self.ports.take()),
+            "IVR_RTP_START": str(rtp.start),
+            "IVR_RTP_END": str(rtp.stop - 1),
+            "IVR_DUTY_PHONE": self.duty_phone,
+            **self.options,
+        }
+        self.settings = Settings(**{k.removeprefix("IVR_").lower(): v for k, v in self.env.items()})
+        self.processes: dict[str, asyncio.subprocess.Process] = {}
+        self.agents: dict[str, str] = {}
+        self.token = ""
+        self._program: AsteriskProgram | None = None
+
+    async def __aenter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "log").mkdir(exist_ok=True)
+        self._program = asterisk_command(self.settings)
+        ensure_secrets(self.settings.secrets_file)
+        await asyncio.to_thread(migrate.upgrade, self.settings.effective_database_url)
+        async with Store(self.settings.effective_database_url, name="test") as store:
+            await store.write(self._seed)
+            users = SqlUsers(store)
+            await users.add("admin", "admin", "secret-of-admin")
+            self.token = await users.add_token("tests")
+            for extension in ("1001", "1002", "1003"):
+                self.agents[extension] = f"sip-secret-{extension}"
+                await users.add(extension, "agent", "pw", extension=extension, sip_secret=self.agents[extension])
+        await render_asterisk(self.settings, self._program)
+        try:
+            await self.start_asterisk()
+            await self.start("engine")
+            if self.with_console:
+                await self.start("console")
+        except BaseException:
+            await self._stop_all()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            for name in ("asterisk", "engine", "console"):
+                log = self.folder / "log" / f"{name}.log"
+                if log.exists():
+                    error.add_note(f"--- {name}.log\n" + log.read_text(errors="replace")[-4000:])
+        await self._stop_all()
+
+    # ---- processes
+
+    @property
+    def config(self) -> Path:
+        return self.settings.asterisk_dir / "etc" / "asterisk.conf"
+
+    async def start_asterisk(self) -> None:
+        assert self._program is not None
+        await self._spawn("asterisk", self._program.serve(self.config))
+        await self.until(lambda: self.cli("core waitfullybooted"), 20, "Asterisk")
+
+    async def start(self, part: str) -> None:
+        await self._spawn(part, [sys.executable, "-m", "ivr.cli", part])
+        if part == "engine":
+            await self.until(self._engine_is_up, 15, "engine")
+        else:
+            await self.until(self._console_is_up, 15, "console")
+
+    async def _spawn(self, name: str, argv: Sequence[str]) -> None:
+        with (self.folder / "log" / f"{name}.log").open("ab") as log:
+            self.processes[name] = await asyncio.create_subprocess_exec(
+                *argv, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **self.env}, start_new_session=True,
+            )  # fmt: skip
+
+    async def cli(self, command: str) -> str | None:
+        """Asterisk's answer to a CLI command; None while it is not there."""
+        assert self._program is not None
+        asking = await asyncio.create_subprocess_exec(
+            *self._program.remote(self.config, command),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        out, _ = await asking.communicate()
+        return out.decode("utf-8", "replace") if asking.returncode == 0 else None
+
+    def _engine_is_up(self) -> bool:
+        status = self.engine_status()
+        return status.get("pid") == self.processes["engine"].pid and status.get("ami") == "up"
+
+    def engine_status(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.folder / "run" / "engine.json").read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    async def _console_is_up(self) -> bool:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as http, http.get(self.url("/health")) as reply:
+                return reply.status in (200, 503)
+        return False
+
+    async def kill(self, name: str) -> None:
+        """kill -9, as the kernel or an impatient person would."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    def freeze(self, name: str) -> None:
+        self.processes[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.processes[name].send_signal(signal.SIGCONT)
+
+    async def _stop_all(self) -> None:
+        for name in ("console", "engine", "asterisk"):
+            process = self.processes.pop(name, None)
+            if process is None:
+                continue
+            if name == "asterisk":
+                await self.cli("core stop now")
+            else:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGCONT)
+                    process.terminate()
+            try:
+                async with asyncio.timeout(5):
+                    await process.wait()
+            except TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+
+    # ---- what it says
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.settings.http_port}/api/v1{path}"
+
+    async def api(self, method: str, path: str, body: object = None, *, status: int | None = None) -> Any:
+        """One API call with our token; asserts the status when one is given."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.request(method, self.url(path), json=body) as reply,
+        ):
+            data = await reply.json()
+            if status is not None:
+                assert reply.status == status, (reply.status, data)
+            return data
+
+    async def incidents(self) -> list[dict[str, Any]]:
+        """Open incidents, whole."""
+        listed = await self.api("GET", "/incidents?state=open", status=200)
+        return [await self.api("GET", f"/incidents/{item['id']}", status=200) for item in listed["items"]]
+
+    async def until(self, look: Any, within: float, what: str) -> Any:
+        """Poll a plain or async function until it gives something true."""
+        deadline = time.monotonic() + within
+        while True:
+            found = look()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return found
+            assert time.monotonic() < deadline, f"not within {within} s: {what}"
+            await asyncio.sleep(0.05)
+
+    async def leg(self, role: str, phone: str, state: str, within: float = 10.0) -> dict[str, Any]:
+        """The leg of the only open incident, once it has this state (or, as `ended/busy`, state and outcome)."""
+        wanted, _, outcome = state.partition("/")
+
+        async def look() -> dict[str, Any] | None:
+            for incident in await self.incidents():
+                for one in incident["legs"]:
+                    if (one["role"], one["phone"], one["state"]) == (role, phone, wanted) and (
+                        not outcome or one["outcome"] == outcome
+                    ):
+                        return dict(one)
+            return None
+
+        return dict(await self.until(look, within, f"{role} {phone} {state}"))
+
+    async def ready(self, *extensions: str) -> None:
+        """Seats set ready through the API, and known to be idle by Asterisk."""
+        for extension in extensions:
+            await self.api("POST", f"/agents/{extension}/state", {"state": "ready"}, status=200)
+
+        async def idle() -> bool:
+            members = await self.cli("queue show hotline") or ""
+            devices = self.engine_status().get("devices", {})
+            return all(devices.get(e) == "idle" and f"PJSIP/{e}" in members for e in extensions)
+
+        await self.until(idle, 10, f"seats {extensions} idle")
+
+    async def left_behind(self) -> list[str]:
+        """Channels, bridges and spool files that are still there; waits a moment for the last hang-ups."""
+
+        async def nothing() -> bool:
+            return not await self._remains()
+
+        with contextlib.suppress(AssertionError):
+            await self.until(nothing, 5, "quiet")
+        return await self._remains()
+
+    async def _remains(self) -> list[str]:
+        found = []
+        channels = await self.cli("core show channels count") or ""
+        if "0 active channels" not in channels:
+            found.append((await self.cli("core show channels concise") or "").strip())
+        bridges = (await self.cli("bridge show all") or "").strip().splitlines()
+        if len(bridges) > 1:
+            found.append("\n".join(bridges))
+        found += [str(path) for path in self.settings.spool_dir.glob("*")]
+        return found
+
+    def _seed(self, tx: Tx) -> None:
+        for person in self.people:
+            tx.conn.execute(
+                insert(elder).values(
+                    elder_no=person.elder_no, name=person.name, phone=person.phone, consent_outbound=True
+                )
+            )
+            for priority, number in enumerate(person.contacts, 1):
+                tx.conn.execute(
+                    insert(contact).values(
+                        id=str(ULID()), elder_no=person.elder_no, name=f"亲属{priority}", relation="子女",
+                        phone=number, priority=priority,
+                    )
+                )  # fmt: skip
+            if person.device:
+                tx.conn.execute(
+                    insert(device).values(
+                        device_id=person.device, kind="pendant", elder_no=person.elder_no,
+                        caller_id=person.device_caller_id,
+                    )
+                )  # fmt: skip

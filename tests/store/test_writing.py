@@ -1,0 +1,107 @@
+"""The one writer of a process: group commit, and changes that hurt nobody but themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event as sa_event
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from ivr.store.db import Store
+from ivr.store.journal import Journal
+from ivr.store.tables import counter, event
+from ivr.store.tx import Tx
+
+
+@pytest.fixture
+def commits(store: Store) -> Iterator[list[object]]:
+    seen: list[object] = []
+    sa_event.listen(store._writing, "commit", seen.append)
+    yield seen
+    sa_event.remove(store._writing, "commit", seen.append)
+
+
+async def test_many_writes_share_few_commits(store: Store, commits: list[object]) -> None:
+    await asyncio.gather(*(store.write(lambda tx: tx.event("node.started")) for _ in range(500)))
+    async with store.read() as conn:
+        assert await conn.scalar(select(func.count()).select_from(event)) == 500
+    assert len(commits) <= 25
+
+
+async def test_result_comes_after_the_commit(store: Store, other: Store) -> None:
+    for number in range(20):
+        await store.write(lambda tx, n=number: tx.event("node.started", number=n))
+        assert await Journal(other).last_seq() == number + 1
+
+
+async def test_failing_change_hurts_nobody_else(store: Store, commits: list[object]) -> None:
+    def good(tx: Tx) -> None:
+        tx.event("node.started")
+
+    def bad_after_writing(tx: Tx) -> None:
+        tx.conn.execute(insert(counter).values(name="half", value=1))
+        tx.event("node.stopped")
+        raise RuntimeError("a bug")
+
+    def taken(tx: Tx) -> None:
+        tx.event("node.stopped")
+        tx.conn.execute(insert(counter).values(name="ticket", value=1))
+
+    await store.write(lambda tx: tx.conn.execute(insert(counter).values(name="ticket", value=7)))
+    jobs = [store.write(change) for _ in range(10) for change in (good, bad_after_writing, taken)]
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+
+    assert results[0::3] == [None] * 10
+    assert all(isinstance(result, RuntimeError) for result in results[1::3])
+    assert all(isinstance(result, IntegrityError) for result in results[2::3])
+    assert [one.kind for one in await Journal(store).after(0)] == ["node.started"] * 10
+    async with store.read() as conn:
+        assert (await conn.execute(select(counter.c.name, counter.c.value))).all() == [("ticket", 7)]
+    assert len(commits) < 10
+
+
+async def test_events_of_one_change_stay_together(store: Store) -> None:
+    def three(tx: Tx, name: int) -> None:
+        for part in range(3):
+            tx.event("node.started", name=name, part=part)
+
+    await asyncio.gather(*(store.write(lambda tx, n=n: three(tx, n)) for n in range(50)))
+    found = await Journal(store).after(0)
+    assert [(one.data["part"]) for one in found] == [0, 1, 2] * 50
+    assert all(len({one.data["name"] for one in found[at : at + 3]}) == 1 for at in range(0, 150, 3))
+
+
+async def test_two_writers_can_not_deadlock(store: Store, other: Store) -> None:
+    """Row first, journal second in one process; the other way round in the other."""
+
+    def row_then_event(tx: Tx) -> None:
+        tx.conn.execute(counter.update().where(counter.c.name == "ticket").values(value=counter.c.value + 1))
+        time.sleep(0.002)
+        tx.event("node.started")
+
+    await store.write(lambda tx: tx.conn.execute(insert(counter).values(name="ticket", value=0)))
+    started = time.monotonic()
+    await asyncio.gather(*(one.write(row_then_event) for _ in range(100) for one in (store, other)))
+    async with store.read() as conn:
+        assert await conn.scalar(select(counter.c.value)) == 200
+    assert time.monotonic() - started < 10
+
+
+async def test_look_and_write_in_one_turn(store: Store, other: Store) -> None:
+    """What a change has looked at still holds when it writes, whoever else writes."""
+
+    def add_one(tx: Tx) -> None:
+        value = tx.conn.scalar(select(counter.c.value)) or 0
+        time.sleep(0.001)
+        if value == 0:
+            tx.conn.execute(insert(counter).values(name="x", value=1))
+        else:
+            tx.conn.execute(counter.update().values(value=value + 1))
+
+    await asyncio.gather(*(one.write(add_one) for _ in range(50) for one in (store, other)))
+    async with store.read() as conn:
+        assert await conn.scalar(select(counter.c.value)) == 100
