@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent_console import keys, measure, pages
 from agent_console.api import endpoint, routes
@@ -20,6 +21,7 @@ from agent_console.looks import Looks
 from agent_console.metrics import Metrics
 from agent_console.pages.render import Pages
 from agent_console.security import add_headers
+from ivr.services.ports import StoreUnavailable
 from ivr.settings import Settings
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
@@ -43,11 +45,17 @@ class StoreReader:
         self._store = store
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        async with self._store.read() as conn:
-            return await conn.run_sync(query, *args, **kwargs)
+        try:
+            async with self._store.read() as conn:
+                return await conn.run_sync(query, *args, **kwargs)
+        except (SQLAlchemyError, OSError) as exc:
+            raise StoreUnavailable(type(exc).__name__) from None
 
     async def look(self, query: Callable[[Connection], T]) -> T:
-        return await self._store.look(query)
+        try:
+            return await self._store.look(query)
+        except (SQLAlchemyError, OSError) as exc:
+            raise StoreUnavailable(type(exc).__name__) from None
 
 
 class StoreUsers:

@@ -98,3 +98,7 @@ ATTENTION = {
     "handled": "已处理，待关闭",
 }
 PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别"}
+WHYS = {
+    "duty_phone": "呼叫值班电话",
+    "family_not_reached": "家属均未接通",
+}

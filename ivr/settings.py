@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     hotline_number: str = "12349"
     one_key_number: str = "12349120"
 
+    demo_sip_port: Port = 5091
+    """Where the demo agent's telephone lives: a port of its own, since the trunk is known by port."""
+    demo_rtp_start: Port = 21000
+    demo_rtp_end: Port = 21199
+
     asterisk_binary: str = ""
     """Empty: a system Asterisk at or above the floor, else the one in `tools_dir`."""
     debian_mirror: str = ""
@@ -74,6 +79,7 @@ class Settings(BaseSettings):
     family_parallel: int = 2
     family_rounds: int = 2
     agent_ring_s: int = 30
+    duty_ring_s: int = 40
     queue_timeout_s: int = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
     engine_hang_s: float = 20.0
@@ -111,6 +117,16 @@ class Settings(BaseSettings):
     def spool_dir(self) -> Path:
         """Where the lifeline script writes calls that no engine saw; one JSON file each."""
         return self.data_dir.resolve() / "spool"
+
+    @property
+    def town_dir(self) -> Path:
+        """The stand-in for the telephone network: an Asterisk of its own."""
+        return self.data_dir.resolve() / "town"
+
+    @property
+    def heard_dir(self) -> Path:
+        """What each side of a demo call heard; one folder per call."""
+        return self.data_dir.resolve() / "heard"
 
     @property
     def log_dir(self) -> Path:

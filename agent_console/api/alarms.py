@@ -40,9 +40,7 @@ async def raise_alarm(ask: Ask) -> Answer:
 
 async def list_incidents(ask: Ask) -> Answer:
     query: IncidentQuery = ask.query
-    items, following = await ask.app[READER].read(
-        incidents.page, query.state, query.limit, query.cursor, ask.who.eyes
-    )
+    items, following = await ask.app[READER].read(incidents.page, query.state, query.limit, query.cursor, ask.who.eyes)
     return 200, Incidents(items=items, next=following)
 
 

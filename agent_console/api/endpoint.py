@@ -70,3 +70,8 @@ def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamRe
         return web.Response(status=status, body=model.model_dump_json().encode(), content_type="application/json")
 
     return serve
+
+
+def public(handler: Callable[[Ask], Awaitable[Answer]]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A handler of the table at another path."""
+    return _serve(Endpoint("GET", "", "", handler, {}, public=True))

@@ -28,7 +28,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "info": {
             "title": "银铃 Yinling HTTP API",
             "version": "1",
-            "description": "Times are ISO 8601 in UTC. Lists are {items, next}. Errors are {error: {code, message, field}}.",
+            "description": "Times are ISO 8601 in UTC; lists {items, next}; errors {error: {code, message, field}}.",
         },
         "servers": [{"url": PREFIX}],
         "security": [{"token": []}],

@@ -76,7 +76,9 @@ ENDPOINTS = (
         body=models.TicketIn,
         refusals=(422, 503),
     ),
-    Endpoint("GET", "/tickets/{no}", "一张工单 · one ticket", tickets.one_ticket, {200: shapes.TicketOut}, refusals=(404,)),
+    Endpoint(
+        "GET", "/tickets/{no}", "一张工单 · one ticket", tickets.one_ticket, {200: shapes.TicketOut}, refusals=(404,)
+    ),
     Endpoint(
         "POST",
         "/tickets/{no}/events",

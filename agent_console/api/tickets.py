@@ -32,9 +32,7 @@ async def open_ticket(ask: Ask) -> Answer:
     body: TicketIn = ask.body
     by = ask.who.name if ask.who.is_person else body.by or ask.who.name
     try:
-        no = await ask.app[TICKETS].open_by_hand(
-            elder_no=body.elder_no, category=body.category, note=body.note, by=by
-        )
+        no = await ask.app[TICKETS].open_by_hand(elder_no=body.elder_no, category=body.category, note=body.note, by=by)
     except UnknownElder:
         raise Refused(422, "unknown_elder", "没有这位老人的档案。", "There is no such elder.", "elder_no") from None
     return 201, await _find(ask, no)

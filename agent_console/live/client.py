@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
+
 @dataclass(frozen=True, slots=True)
 class Fragment:
     """`seq` is the journal's number at which this content appeared."""
@@ -22,7 +23,8 @@ class Fragment:
     @staticmethod
     def of(name: str, html: str, seq: int) -> Fragment:
         event = name.partition("/")[0]
-        lines = "".join(f"data: {line}\n" for line in html.splitlines())
+        # An event without a data line would not be dispatched: emptiness is told too.
+        lines = "".join(f"data: {line}\n" for line in html.splitlines() or [""])
         return Fragment(name, html, seq, f"event: {event}\n{lines}".encode())
 
 

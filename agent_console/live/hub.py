@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 ROUND_S = 0.05  # at most 20 renderings a second, the first without delay
 TICK_S = 1.0
 FRESH_S = 3.0
+ALL = "*"
+# Kinds whose events change no fragment by themselves. Any other unknown kind (an import of elders) changes all.
+UNSEEN = {"alarm", "file", "node", "outbound", "speech", "survey", "ticket", "token"}
 
 
 class Render(Protocol):
@@ -40,6 +43,8 @@ def touched(event: JournalEvent) -> set[str]:
         names |= {"seats", "alert", f"seat:{event.extension}"}
     elif family in ("incident", "leg"):
         names |= {"incidents", "alert"}
+    elif family not in UNSEEN:
+        names.add(ALL)
     if event.incident_id:
         names.add(f"incident:{event.incident_id}")
     return names
@@ -55,7 +60,8 @@ class Hub:
         self._dirty: set[str] = set()
         self._news = asyncio.Event()
         self._oldest: datetime | None = None
-        self._seq = 0
+        self._seq = 0  # followed
+        self._done = 0  # rendered and offered to every screen
         self._checked_at = time.monotonic()
 
     @property
@@ -63,12 +69,23 @@ class Hub:
         """False when the journal cannot be read or is not followed: then no screen is told that all is well."""
         return time.monotonic() - self._checked_at < FRESH_S
 
+    @property
+    def count(self) -> int:
+        return len(self._clients)
+
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow(), name="hub-follow")
-            group.create_task(self._tick(), name="hub-tick")
-            group.create_task(self._rounds(), name="hub-rounds")
+        while True:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._follow(), name="hub-follow")
+                    group.create_task(self._tick(), name="hub-tick")
+                    group.create_task(self._rounds(), name="hub-rounds")
+            except* Exception as failed:
+                log.error("live updates failed: %s", [type(exc).__name__ for exc in failed.exceptions])
+                self._dirty.add(ALL)
+                self._news.set()
+            await asyncio.sleep(TICK_S)
 
     async def join(self, names: frozenset[str], seen: int | None) -> Client:
         """A new screen; it is first given whatever changed after `seen`."""
@@ -76,43 +93,39 @@ class Hub:
         self._clients.add(client)
         self._metrics.streams.set(len(self._clients))
         try:
-            for fragment in (await self.current(names)).values():
-                if seen is None or fragment.seq > seen or fragment.name.startswith(("alert", "seats", "queue")):
-                    client.offer(fragment)
+            seq, fragments = await self.current(names)
         except BaseException:
             self.leave(client)
             raise
-        client.reached(self._seq)
+        for fragment in fragments.values():
+            # Telephones and dead parts change without an event: what shows them is always sent.
+            if seen is None or fragment.seq > seen or fragment.name.startswith(("alert", "seat", "queue")):
+                client.offer(fragment)
+        client.reached(seq)
         return client
 
     def leave(self, client: Client) -> None:
         self._clients.discard(client)
         self._metrics.streams.set(len(self._clients))
-        if not any(name in self._shown() for name in client.names):
-            for name in client.names:
-                self._known.pop(name, None)
 
     def close(self) -> None:
         for client in list(self._clients):
             client.close()
 
-    async def current(self, names: Iterable[str]) -> dict[str, Fragment]:
-        """The fragments as they are now, rendered only where what is known is out of date or nobody looks at it."""
-        shown = self._shown()
-        wanted = set(names)
-        stale = {name for name in wanted if name not in self._known or name not in shown or self._is_dirty(name)}
+    async def current(self, names: Iterable[str]) -> tuple[int, dict[str, Fragment]]:
+        """(seq that all of them have surely reached, fragments); rendered only where what is known is out of date."""
+        done = self._done
+        found = {name: self._known[name] for name in names if name in self._known and not _hit(name, self._dirty)}
+        stale = set(names) - set(found)
         if stale:
-            await self._refresh(stale)
-        return {name: self._known[name] for name in wanted}
+            found |= await self._refresh(stale)
+        return done, found
 
     def _shown(self) -> set[str]:
         return {name for client in self._clients for name in client.names}
 
-    def _is_dirty(self, name: str) -> bool:
-        return name.partition("/")[0] in self._dirty
-
     async def _follow(self) -> None:
-        self._seq = await self._first_seq()
+        self._seq = self._done = await self._first_seq()
         async for batch in self._journal.follow(self._seq):
             for event in batch:
                 self._dirty |= touched(event)
@@ -137,12 +150,14 @@ class Hub:
             except Exception as exc:
                 log.warning("cannot look at the database: %s", type(exc).__name__)
             else:
-                behind_since = (behind_since or time.monotonic()) if last > self._seq else None
+                behind_since = (behind_since or time.monotonic()) if last > self._done else None
                 if behind_since is None or time.monotonic() - behind_since < FRESH_S:
                     self._checked_at = time.monotonic()
                 if changed:
                     self._dirty |= changed
                     self._news.set()
+            for name in set(self._known) - self._shown():  # nobody looks at it any more
+                del self._known[name]
             await asyncio.sleep(TICK_S)
 
     async def _rounds(self) -> None:
@@ -150,10 +165,11 @@ class Hub:
             await self._news.wait()
             self._news.clear()
             began = time.monotonic()
+            reached = self._seq
             dirty, self._dirty = self._dirty, set()
             oldest, self._oldest = self._oldest, None
-            names = {name for name in self._shown() if name.partition("/")[0] in dirty}
-            for name in [name for name in self._known if name.partition("/")[0] in dirty and name not in names]:
+            names = {name for name in self._shown() if _hit(name, dirty)}
+            for name in [name for name in self._known if name not in names and _hit(name, dirty)]:
                 del self._known[name]
             try:
                 if names:
@@ -164,21 +180,27 @@ class Hub:
                 self._news.set()
                 await asyncio.sleep(TICK_S)
                 continue
+            self._done = reached
+            for client in self._clients:
+                client.reached(reached)
             if oldest is not None and names:
                 self._metrics.behind.observe(max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
             await asyncio.sleep(max(0.0, ROUND_S - (time.monotonic() - began)))
 
-    async def _refresh(self, names: set[str]) -> None:
+    async def _refresh(self, names: set[str]) -> dict[str, Fragment]:
         with self._metrics.renders.time():
             seq, rendered = await self._render.fragments(names)
+        fresh: dict[str, Fragment] = {}
         for name, html in rendered.items():
             known = self._known.get(name)
-            if known is not None and known.html == html:
+            if known is not None and (known.html == html or known.seq > seq):  # or: a later look overtook this one
+                fresh[name] = known
                 continue
-            if known is not None and known.seq > seq:
-                continue  # a later look overtook this one
-            fragment = self._known[name] = Fragment.of(name, html, seq)
+            fresh[name] = self._known[name] = Fragment.of(name, html, seq)
             for client in self._clients:
-                client.offer(fragment)
-        for client in self._clients:
-            client.reached(seq)
+                client.offer(fresh[name])
+        return fresh
+
+
+def _hit(name: str, dirty: set[str]) -> bool:
+    return ALL in dirty or name.partition("/")[0] in dirty

@@ -97,9 +97,7 @@ def _served(conn: Connection, ids: list[str]) -> set[str]:
 
 def ready_seats(conn: Connection) -> tuple[int, int]:
     """(ready, all)."""
-    row = conn.execute(
-        select(func.count().filter(agent.c.state == "ready"), func.count()).select_from(agent)
-    ).one()
+    row = conn.execute(select(func.count().filter(agent.c.state == "ready"), func.count()).select_from(agent)).one()
     return int(row[0]), int(row[1])
 
 

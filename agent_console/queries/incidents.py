@@ -18,7 +18,9 @@ EVENTS_SHOWN = 1000  # of one incident; a long night has a few hundred
 _ROLE_ORDER = {role: place for place, role in enumerate(Role)}
 
 
-def page(conn: Connection, state: str, limit: int, cursor: str | None, eyes: Eyes) -> tuple[list[IncidentOut], str | None]:
+def page(
+    conn: Connection, state: str, limit: int, cursor: str | None, eyes: Eyes
+) -> tuple[list[IncidentOut], str | None]:
     """Newest first; the cursor is the last id of the page before (ULIDs sort by time)."""
     query = select(incident).order_by(incident.c.id.desc()).limit(limit + 1)
     if state != "all":

@@ -14,7 +14,9 @@ from agent_console.queries.events import event_out
 from ivr.store.tables import event, ticket, worker
 
 
-def page(conn: Connection, state: str, limit: int, cursor: str | None, eyes: Eyes) -> tuple[list[TicketOut], str | None]:
+def page(
+    conn: Connection, state: str, limit: int, cursor: str | None, eyes: Eyes
+) -> tuple[list[TicketOut], str | None]:
     """Newest first; the cursor is the last number of the page before."""
     query = select(ticket).order_by(ticket.c.no.desc()).limit(limit + 1)
     if state != "all":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import sys
@@ -11,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from ivr.asterisk.instance_files import link_asterisk_data, templates_in, write_private
 from ivr.domain.numbers import is_dialable
 from ivr.prompts.install import install_prompts
 from ivr.settings import PROJECT_ROOT, Settings, SettingsError
@@ -59,16 +57,6 @@ class SeatLogin:
 class AmiSecrets:
     ami_reader: str
     ami_actor: str
-
-
-def _environment(folder: Path) -> Environment:
-    # Configuration files, not HTML: nothing to escape, but an unknown name must be an error.
-    return Environment(
-        loader=FileSystemLoader(folder),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        autoescape=False,  # noqa: S701
-    )
 
 
 def _checked(settings: Settings, seats: Sequence[SeatLogin]) -> None:
@@ -119,9 +107,9 @@ def render(
         **{name.replace("-", "_"): path for name, path in folders.items()},
     }
     for templates in (CONF_TEMPLATES, DIALPLAN_TEMPLATES):
-        environment = _environment(templates)
+        environment = templates_in(templates)
         for name in environment.list_templates(extensions=["j2"]):
-            _write_private(folders["etc"] / name.removesuffix(".j2"), environment.get_template(name).render(values))
+            write_private(folders["etc"] / name.removesuffix(".j2"), environment.get_template(name).render(values))
     _link_data(folders["data"], asterisk_data_dir, settings)
     _write_agi(folders["agi-bin"] / "lifeline", settings)
     return folders["etc"] / "asterisk.conf"
@@ -130,28 +118,13 @@ def render(
 def render_seats(settings: Settings, seats: Sequence[SeatLogin]) -> None:
     """Only the seats' file, after somebody was added; followed by `module reload res_pjsip.so`."""
     _checked(settings, seats)
-    text = _environment(CONF_TEMPLATES).get_template("pjsip_agents.conf.j2").render(seats=seats, realm=SIP_REALM)
-    _write_private(settings.asterisk_dir / "etc" / "pjsip_agents.conf", text)
-
-
-def _write_private(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)
+    text = templates_in(CONF_TEMPLATES).get_template("pjsip_agents.conf.j2").render(seats=seats, realm=SIP_REALM)
+    write_private(settings.asterisk_dir / "etc" / "pjsip_agents.conf", text)
 
 
 def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:
-    """Asterisk's own documentation (its option parser needs it) and our sounds, side by side."""
-    for entry in asterisk_data_dir.iterdir() if asterisk_data_dir.is_dir() else ():
-        if entry.name in ("sounds", "moh", "agi-bin", "keys"):
-            continue
-        link = data / entry.name
-        if link.is_symlink() or not link.exists():
-            link.unlink(missing_ok=True)
-            link.symlink_to(entry)
+    """Asterisk's own documentation and our sounds, side by side."""
+    link_asterisk_data(data, asterisk_data_dir)
     install_prompts(PROMPTS / "zh_CN", settings.data_dir / "prompts", data / "sounds" / "zh_CN")
     for name in ("queue", "emergency"):
         folder = data / "moh" / name
@@ -163,5 +136,5 @@ def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:
 
 def _write_agi(path: Path, settings: Settings) -> None:
     script = Path(__file__).with_name("lifeline_agi.py")
-    _write_private(path, f'#!/bin/sh\nexec "{sys.executable}" -I "{script}" "{settings.spool_dir}" "$@"\n')
+    write_private(path, f'#!/bin/sh\nexec "{sys.executable}" -I "{script}" "{settings.spool_dir}" "$@"\n')
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ivr.errors import SetupError
 
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
+# Where Ubuntu (python3-apt) keeps Debian's own address; we name no server ourselves.
+APT_TEMPLATE = Path("/usr/share/python-apt/templates/Debian.info")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -26,14 +27,31 @@ class Mirrors:
     security: str
 
 
-def find_mirrors(setting: str = "", *, etc_apt: Path = Path("/etc/apt")) -> Mirrors:
-    """The setting wins, then the host's sources, then the public mirror."""
+def find_mirrors(setting: str = "", *, etc_apt: Path = Path("/etc/apt"), template: Path = APT_TEMPLATE) -> Mirrors:
+    """The setting wins, then the host's sources, then what the host's apt knows of Debian.
+
+    Raises:
+        SetupError: none of them names a Debian mirror.
+    """
     if setting:
         return _with_security(setting.rstrip("/"))
     uris = [uri.rstrip("/") for uri in _host_uris(etc_apt)]
-    main = next((uri for uri in uris if uri.endswith("/debian")), DEFAULT_MIRROR)
+    main = next((uri for uri in uris if uri.endswith("/debian")), None) or _known_to_apt(template)
+    if main is None:
+        raise SetupError(
+            "这台机器的 apt 没有 Debian 镜像，请用 IVR_DEBIAN_MIRROR 指定一个（以 /debian 结尾的地址）",
+            "this machine's apt names no Debian mirror: set IVR_DEBIAN_MIRROR to one (an address ending in /debian)",
+        )
     security = next((uri for uri in uris if uri.endswith("/debian-security")), None)
     return Mirrors(main, security) if security else _with_security(main)
+
+
+def _known_to_apt(template: Path) -> str | None:
+    try:
+        found = re.search(r"^BaseURI:\s*(\S+/debian)/?\s*$", template.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        return None
+    return found[1] if found else None
 
 
 def _with_security(main: str) -> Mirrors:

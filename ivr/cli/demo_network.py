@@ -16,7 +16,12 @@ def add(commands: Any) -> None:
 
 
 def run(settings: Settings, _args: argparse.Namespace) -> int:
+    import os
+    from functools import partial
+
     from ivr.cli.part import run_part
     from ivr.late import late
+    from ivr.supervisor.child import die_with
 
-    return run_part("demo-network", late("ivr.demo.network", "main"), settings)
+    serve = partial(late("ivr.demo.network", "main"), before_exec=die_with(os.getpid()))
+    return run_part("demo-network", serve, settings)

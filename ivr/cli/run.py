@@ -18,7 +18,10 @@ def add(commands: Any) -> None:
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
+    from ivr.late import late
     from ivr.supervisor.run import run as run_system
 
+    if args.demo:
+        settings = late("ivr.demo.people", "with_demo_duty_phone")(settings)
     run_system(settings, demo=args.demo)
     return 0

@@ -36,7 +36,8 @@ def _since(now: datetime, then: datetime | None) -> float:
 
 
 def _resting(leg: LegView | None, now: datetime, pause_s: float) -> bool:
-    return leg is not None and _since(now, leg.ended_at) < pause_s
+    """A phone that fails again and again is left alone for longer each time, up to a minute."""
+    return leg is not None and _since(now, leg.ended_at) < min(60.0, pause_s * max(1, leg.attempts))
 
 
 def next_step(

@@ -1,4 +1,4 @@
-"""`python -m ivr.prompts` makes the prompts that changed; names of prompts make just those."""
+"""`python -m ivr.prompts` makes the audio that changed; names of prompts make just those anew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .catalogue import CatalogueError, load_catalogue
+from .music import build_music, music_is_current
 from .tools import ToolsMissing
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,9 @@ def main(names: list[str]) -> int:
         if unknown := set(names) - catalogue.keys():
             raise CatalogueError(f"没有这样的提示音 · no such prompt: {', '.join(sorted(unknown))}")
         made = build(catalogue, prompts_dir, PROJECT_ROOT / "build" / "kokoro", only=names or None)
+        if not music_is_current(prompts_dir):
+            print("合成等待音乐 · composing the music on hold")
+            build_music(prompts_dir)
     except (CatalogueError, ToolsMissing) as error:
         print(error, file=sys.stderr)
         return 1

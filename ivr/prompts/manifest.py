@@ -10,7 +10,7 @@ from pathlib import Path
 from .alaw import decode, measure
 from .catalogue import Prompt
 
-RECIPE = 2
+RECIPE = 3
 """Raised when the sound of an unchanged text changes (filter, level, pauses): then all is made anew."""
 
 

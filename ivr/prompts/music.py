@@ -61,6 +61,18 @@ def build_music(prompts_dir: Path) -> list[Path]:
     return made
 
 
+def music_is_current(prompts_dir: Path) -> bool:
+    """Both files are there and speak the prompts as they are now."""
+    folder = prompts_dir / "moh"
+    if not all((folder / f"{name}.alaw").is_file() for name in FILES):
+        return False
+    try:
+        made_from = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(made_from == {name: sources(score, prompts_dir) for name, score in FILES.items()})
+
+
 def sources(score: Score, prompts_dir: Path) -> dict[str, str | int]:
     """What a file was made from: each spoken prompt's audio, and the recipe."""
     spoken = {prompt: digest(_audio(prompt, prompts_dir)) for _, prompt in score}

@@ -78,7 +78,7 @@ def sha256(path: Path) -> str:
 def missing_packages(error: ImportError) -> ToolsMissing:
     return ToolsMissing(
         f"生成提示音需要额外的软件包（缺少 {error.name}） · making prompt audio needs the extra packages "
-        f"({error.name} is missing): .venv/bin/pip install --require-hashes -r prompts/requirements.lock"
+        f"({error.name} is missing): pip install --require-hashes -r prompts/requirements.lock"
     )
 
 

@@ -145,7 +145,7 @@ class Store:
             if not batch:
                 continue
             try:
-                results, told = await loop.run_in_executor(self._thread, self._commit, [job.change for job in batch])
+                results, told = await loop.run_in_executor(self._thread, self._commit, batch)
             except Exception as exc:
                 # The exception's text may quote row values: only its class is logged.
                 log.error("commit failed: %s", type(exc.__cause__ or exc).__name__)
@@ -160,17 +160,22 @@ class Store:
             if told:
                 self.doorbell.ring()
 
-    def _commit(self, changes: list[Callable[[Tx], Any]]) -> tuple[list[_Result], int]:
+    def _commit(self, jobs: list[_Job]) -> tuple[list[_Result], int]:
         results: list[_Result] = []
         told = 0
         with self._writing.connect() as conn, conn.begin():
             dialects.take_turn(conn)
-            for change in changes:
+            for job in jobs:
+                if job.done.done():  # gave up while we waited for our turn
+                    results.append((None, None))
+                    continue
                 tx = Tx(conn)
                 try:
                     with conn.begin_nested():
-                        value = change(tx)
+                        value = job.change(tx)
                         tx.flush_events()
+                        if job.done.done():
+                            raise StoreUnavailable("gave up")  # was told so: undone, only COMMIT itself is a doubt
                     results.append((value, None))
                     told += tx.events_written
                 except Exception as exc:

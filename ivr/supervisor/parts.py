@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ivr.asterisk.portable import AsteriskProgram
 from ivr.settings import Settings
-from ivr.supervisor.probes import command_succeeds, connect_host, http_answers, port_accepts
+from ivr.supervisor.probes import command_succeeds, connect_host, http_answers, port_accepts, process_wrote
 from ivr.supervisor.spec import PartSpec
 
 
@@ -17,7 +17,7 @@ def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, d
     Engine and console find Asterisk by themselves, whenever it comes: they need not wait for it.
     """
     parts = [asterisk(settings, program, config), engine(settings), console(settings)]
-    return [*parts, demo_network()] if demo else parts
+    return [*parts, demo_network(settings)] if demo else parts
 
 
 def asterisk(settings: Settings, program: AsteriskProgram, config: Path) -> PartSpec:
@@ -48,9 +48,13 @@ def console(settings: Settings) -> PartSpec:
     return PartSpec("console", _ivr("console"), ready=ready, heartbeat=True, waits=False)
 
 
-def demo_network() -> PartSpec:
-    """Stand-in for the telephone network; ready with its first heartbeat."""
-    return PartSpec("demo-network", _ivr("demo-network"), heartbeat=True)
+def demo_network(settings: Settings) -> PartSpec:
+    """Stand-in for the telephone network; ready when its agent sits at the telephone."""
+
+    async def ready() -> None:
+        await process_wrote(settings.data_dir / "run" / "demo-network.json")
+
+    return PartSpec("demo-network", _ivr("demo-network"), ready=ready, heartbeat=True)
 
 
 def _ivr(*arguments: str) -> list[str]:

@@ -40,7 +40,11 @@ def ports_of(settings: Settings, *, demo: bool) -> list[PortUse]:
         PortUse("agi_port", tcp, loopback, settings.agi_port),
     ]
     if demo:  # the stand-in for the telephone network answers on the trunk's port
-        uses.append(PortUse("trunk_port", udp, settings.trunk_host, settings.trunk_port))
+        uses += [
+            PortUse("trunk_port", udp, settings.trunk_host, settings.trunk_port),
+            PortUse("demo_sip_port", udp, loopback, settings.demo_sip_port),
+            PortUse("demo_rtp_start", udp, loopback, settings.demo_rtp_start),
+        ]
     return uses
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 PAUSE_S = 0.1
 PATIENCE_S = 2.0
@@ -60,3 +63,13 @@ async def command_succeeds(argv: Sequence[str]) -> None:
             if asking.returncode is None:
                 asking.kill()
         await asyncio.sleep(PAUSE_S)
+
+
+async def process_wrote(path: Path) -> None:
+    """Until a living process says in this JSON file (`pid`) that it serves; a file left by a dead one does not count."""
+    while True:
+        try:
+            os.kill(int(json.loads(path.read_text())["pid"]), 0)
+            return
+        except (OSError, ValueError, TypeError, KeyError):
+            await asyncio.sleep(PAUSE_S)

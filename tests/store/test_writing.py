@@ -20,9 +20,10 @@ from ivr.store.tx import Tx
 @pytest.fixture
 def commits(store: Store) -> Iterator[list[object]]:
     seen: list[object] = []
-    sa_event.listen(store._writing, "commit", seen.append)
+    count = seen.append
+    sa_event.listen(store._writing, "commit", count)
     yield seen
-    sa_event.remove(store._writing, "commit", seen.append)
+    sa_event.remove(store._writing, "commit", count)
 
 
 async def test_many_writes_share_few_commits(store: Store, commits: list[object]) -> None:

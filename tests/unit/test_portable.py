@@ -208,7 +208,11 @@ def test_a_tree_without_its_loader_is_not_complete(machine: Machine, monkeypatch
 def test_mirrors_come_from_the_setting_then_the_host(tmp_path: Path) -> None:
     parts = tmp_path / "sources.list.d"
     parts.mkdir()
-    assert debian_mirror.find_mirrors(etc_apt=tmp_path).main == debian_mirror.DEFAULT_MIRROR
+    template = tmp_path / "Debian.info"
+    with pytest.raises(SetupError, match="IVR_DEBIAN_MIRROR"):
+        debian_mirror.find_mirrors(etc_apt=tmp_path, template=template)
+    template.write_text("Suite: sid\nBaseURI: http://template/debian/\n")
+    assert debian_mirror.find_mirrors(etc_apt=tmp_path, template=template).main == "http://template/debian"
     (tmp_path / "sources.list").write_text(
         "# deb http://old/debian x main\ndeb [arch=amd64] http://list/debian/ x main\n"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
 from functools import cache
@@ -13,7 +12,7 @@ import pytest
 from ivr.prompts import Prompt, load_catalogue
 from ivr.prompts.alaw import Measured, decode, encode, measure
 from ivr.prompts.manifest import digest, read_manifest
-from ivr.prompts.music import FILES, sources
+from ivr.prompts.music import music_is_current
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
 CATALOGUE = load_catalogue(PROMPTS / "catalogue.toml")
@@ -62,10 +61,8 @@ def test_the_first_words_are_short() -> None:
     assert measured(CATALOGUE["emergency/help_is_coming"].audio_path(PROMPTS)).seconds <= 4.0
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_music_on_hold_speaks_the_present_prompts(name: str) -> None:
-    made_from = json.loads((PROMPTS / "moh" / "manifest.json").read_text(encoding="utf-8"))
-    assert made_from[name] == sources(FILES[name], PROMPTS), "run `ivr prompts build`"
+def test_music_on_hold_speaks_the_present_prompts() -> None:
+    assert music_is_current(PROMPTS), "run `ivr prompts build`"
 
 
 @pytest.mark.parametrize(("name", "longest"), [("queue", 90), ("emergency", 45)])

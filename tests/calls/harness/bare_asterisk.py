@@ -19,7 +19,7 @@ res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_ca
 res_pjsip_rfc3326 res_rtp_asterisk chan_pjsip bridge_simple bridge_native_rtp bridge_softmix
 app_dial app_playback app_echo app_read app_stack app_verbose app_userevent pbx_config func_callerid func_channel
 func_logic func_strings codec_alaw codec_ulaw format_pcm format_wav format_sln
-""".split()  # noqa: SIM905 - a long list reads better this way
+""".split()
 
 
 @dataclass(frozen=True)

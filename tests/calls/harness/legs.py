@@ -95,22 +95,32 @@ class Leg:
     async def ended(self, within: float = 10.0) -> float:
         return await self._until(lambda: self.ended_at, within, "end")
 
-    async def hears(self, prompt: Path | bytes, within: float = 10.0, *, first_s: float = 2.5) -> Match:
-        """Until the first `first_s` of this prompt have been heard in this call, or `DidNotHappen`."""
+    async def hears(
+        self, prompt: Path | bytes, within: float = 10.0, *, first_s: float = 2.5, since: float | None = None
+    ) -> Match:
+        """Until the first `first_s` of this prompt have been heard in this call, or `DidNotHappen`.
+
+        `since`: only what was heard from this time on counts, as for a prompt that is repeated.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
+        from_s = max(0.0, since - self.heard.began_at) if since is not None and self.heard.packets else 0.0
+        best = 0.0
         while True:
+            last_look = loop.time() >= deadline
             pcm = self.heard.pcm()
-            match = find_prompt(pcm, prompt, first_s=first_s)
-            over = self.ended_at is not None or loop.time() >= deadline
-            if match.found and (over or len(pcm) / RATE >= match.at_s + min(first_s, match.prompt_s)):
+            match = await asyncio.to_thread(find_prompt, pcm, prompt, first_s=first_s, from_s=from_s)
+            complete = len(pcm) / RATE >= match.at_s + min(first_s, match.prompt_s)
+            if match.found and (complete or last_look or self.ended_at is not None):
                 return match
-            if loop.time() >= deadline:
+            best = max(best, match.score)
+            if last_look:
                 name = prompt.name if isinstance(prompt, Path) else "speech"
                 raise DidNotHappen(
-                    f"{self} did not hear {name} within {within} s: best score {match.score:.2f}, "
+                    f"{self} did not hear {name} within {within} s: best score {best:.2f}, "
                     f"{len(self.heard.packets)} packets, {self.heard.level_dbfs():.0f} dBFS\n" + self._exchange.story()
                 )
+            from_s = max(from_s, len(pcm) / RATE - first_s - 1.0)  # what lies before has been searched
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def said(self) -> None:

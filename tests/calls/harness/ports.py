@@ -1,7 +1,7 @@
 """给一次测试运行用的空闲端口段；并行的运行互不相撞。
 Blocks of free ports for one test run; parallel runs never share a block.
 
-A block is held by an exclusive `flock` on a file, so it is free again when its process dies, however it dies.
+A block is held by exclusive `flock`s on files, so it is free again when its process dies, however it dies.
 Blocks lie below the kernel's ephemeral range: sockets that other programs open without asking for a port
 cannot land in them.
 """
@@ -13,11 +13,13 @@ import os
 import socket
 import tempfile
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-FIRST_PORT, LAST_PORT = 10_240, 31_999
+FIRST_PORT, LAST_PORT = 10_200, 31_999
+_UNIT = 100  # ports under one lock file, so that blocks of different sizes cannot overlap either
 LOOPBACK = "127.0.0.1"
 
 
@@ -46,16 +48,12 @@ class PortBlock:
     def __init__(self, size: int = 1000, directory: Path | None = None) -> None:
         folder = directory or Path(tempfile.gettempdir()) / f"yinling-test-ports-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._lock: IO[str] | None = None
-        for start in range(FIRST_PORT, LAST_PORT - size + 2, size):
-            lock = (folder / f"{start}-{size}.lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
-                continue
-            self._lock = lock
-            break
+        self._locks: list[IO[str]] = []
+        units = -(-size // _UNIT)
+        for start in range(FIRST_PORT, LAST_PORT - units * _UNIT + 2, _UNIT):
+            self._locks = _lock_all(folder / f"{start + n * _UNIT}.lock" for n in range(units))
+            if self._locks:
+                break
         else:
             raise NoFreePorts(f"no free block of {size} ports; locks in {folder}")
         self.ports = range(start, start + size)
@@ -83,9 +81,9 @@ class PortBlock:
         self._free.extend(ports)
 
     def release(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        for lock in self._locks:
+            lock.close()
+        self._locks = []
 
     def __enter__(self) -> Self:
         return self
@@ -94,3 +92,18 @@ class PortBlock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _lock_all(paths: Iterable[Path]) -> list[IO[str]]:
+    """All of these locks, or none."""
+    held: list[IO[str]] = []
+    for path in paths:
+        lock = path.open("w")
+        held.append(lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            for other in held:
+                other.close()
+            return []
+    return held

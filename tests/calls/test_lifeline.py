@@ -1,0 +1,137 @@
+"""The engine is dead or hangs: the caller hears a voice and reaches the duty phone, and nothing is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness import Answers, Declines, NoAnswer
+from tests.calls.place import MakePlace
+from tests.calls.system import DUTY, Person, System, prompt
+
+DEMO = Path(__file__).parents[2] / "prompts" / "demo"
+WANG = Person("E1", "王秀英", "02150001111", ["13800000001"], "P-1", "13900007777")
+
+
+async def disable(system: System, how: str) -> None:
+    if how == "killed":
+        await system.kill("engine")
+    else:
+        system.freeze("engine")
+
+
+async def restore(system: System, how: str) -> None:
+    if how == "killed":
+        await system.start("engine")
+    else:
+        system.thaw("engine")
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+@pytest.mark.parametrize("line", ["12349", "12349120"])
+async def test_without_the_engine_the_caller_is_spoken_to_and_reaches_the_duty_phone(
+    place: MakePlace, how: str, line: str
+) -> None:
+    async with place([WANG]) as (system, town):
+        duty = town.duty(DUTY, Answers(after_s=0.5))
+        family = town.family("13800000001", NoAnswer())
+        await disable(system, how)
+        elder = await town.call("02150001111", line)
+        await elder.ringing()
+        await elder.hears(prompt("lifeline/connecting"), within=12)
+        rung = await duty.called(within=12)
+        await rung.answered()
+        await asyncio.sleep(0.5)
+        elder.say(DEMO / "elder_press.alaw")
+        await rung.hears(DEMO / "elder_press.alaw")
+        assert len(list(system.settings.spool_dir.glob("*.json"))) == 1
+        await restore(system, how)
+        if line == "12349120":
+            await system.until(system.incidents, 8, "the spooled call is an incident")
+            incident = (await system.incidents())[0]
+            assert incident["needs_look"]
+            assert incident["elder"]["elder_no"] == "E1"
+            await family.called()
+        else:
+
+            async def ticket() -> bool:
+                return bool((await system.api("GET", "/tickets", status=200))["items"])
+
+            await system.until(ticket, 8, "the spooled call is a ticket")
+            (found,) = (await system.api("GET", "/tickets", status=200))["items"]
+            assert found["call_back"]
+        assert elder.talking, "coming back, the engine does not touch the call"
+        await elder.hang_up()
+
+
+async def test_an_emergency_that_the_engine_saw_and_the_lifeline_too_is_one_incident(place: MakePlace) -> None:
+    """SIGSTOP in mid-prompt: the lease ends, the lifeline takes over, the engine wakes up later."""
+    async with place([WANG], IVR_AGI_LEASE_S="3") as (system, town):
+        duty = town.duty(DUTY, Answers(after_s=0.5))
+        town.family("13800000001", NoAnswer())
+        elder = await town.call("02150001111", "12349120")
+        await elder.hears(prompt("emergency/help_is_coming"), first_s=1)
+        system.freeze("engine")
+        await (await duty.called(within=20)).answered()
+        system.thaw("engine")
+        await asyncio.sleep(3)
+        assert len(await system.incidents()) == 1
+        assert (await system.incidents())[0]["needs_look"]
+        await elder.hang_up()
+
+
+async def test_a_device_call_to_the_hotline_through_the_lifeline_is_an_incident(place: MakePlace) -> None:
+    async with place([WANG], IVR_DUTY_PHONE="") as (system, town):
+        await system.kill("engine")
+        elder = await town.call("13900007777", "12349")
+        await elder.hears(prompt("lifeline/please_dial_120"), within=12)
+        await elder.hang_up()
+        await system.start("engine")
+        await system.until(system.incidents, 8, "an incident")
+
+
+async def test_the_duty_phone_is_tried_again_and_the_caller_is_told(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        duty = town.duty(DUTY, NoAnswer())
+        await system.kill("engine")
+        elder = await town.call("02150001111", "12349120")
+        await duty.called(within=12)
+        await elder.hears(prompt("lifeline/still_trying"), within=45)
+        await duty.called(within=12, nth=2)
+        assert elder.heard.silence_gaps(5.0) == []
+        await elder.hang_up()
+
+
+async def test_a_restart_drops_nobody_and_the_incident_goes_on(place: MakePlace) -> None:
+    """One talks, one waits in the room, two phones ring while the engine dies: all stay, and it goes on within 5 s."""
+    family = Person("E1", "王秀英", "02150001111", ["13800000001", "13800000002", "13800000003"])
+    async with place([family], IVR_FAMILY_RING_S="40") as (system, town):
+        agent = await town.agent("1001", system.agents["1001"], Answers(after_s=0.5))
+        await system.ready("1001")
+        daughter = town.family("13800000001", Answers(after_s=14, presses="1", presses_after_s=2))
+        son = town.family("13800000002", Declines(after_s=4))
+        talking = await town.call("02150008888", "12349")
+        seat = await agent.called()
+        await seat.answered()
+        pressed = await town.call("02150001111", "12349120")
+        await pressed.hears(prompt("emergency/help_is_coming"))
+        await son.called()
+        await system.kill("engine")
+        await (await son.called()).ended(6)
+        assert talking.talking
+        assert pressed.talking
+        await system.start("engine")
+        back = asyncio.get_running_loop().time()
+        # Nobody saw how the son's phone ended: a doubtful call is made again rather than not.
+        again = await son.called(within=10, nth=2)
+        assert again.invited_at - back < 5
+        await system.leg("family", "13800000001", "accepted", within=15)
+        assert len(daughter.calls) == 1, "a phone that went on ringing is not rung twice"
+        assert talking.talking
+        assert pressed.talking
+        talking.say(DEMO / "elder_call.alaw")
+        await seat.hears(DEMO / "elder_call.alaw")
+        for leg in (talking, pressed, daughter.calls[0]):
+            await leg.hang_up()

@@ -1,0 +1,188 @@
+"""Who of the family is dialled next: rules held against every order of events that hypothesis finds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivr.domain.cascade import MAX_LOST, CascadePolicy, is_available, next_step
+from ivr.domain.incident import LegState, LegView, Outcome, Role
+
+NOT_REACHED = [Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.NOT_CONFIRMED, Outcome.UNREACHABLE]
+
+
+def _leg(name: str, priority: int = 1, *, available: bool = True) -> LegView:
+    return LegView(name, Role.FAMILY, name, priority, LegState.WAITING, attempts=0, available=available)
+
+
+def _dial(leg: LegView) -> None:
+    assert not leg.live, "a live leg is dialled a second time"
+    leg.live, leg.state, leg.outcome = True, LegState.DIALLED, None
+    leg.attempts += 1
+
+
+def _end(leg: LegView, outcome: Outcome) -> None:
+    leg.live, leg.state, leg.outcome = False, LegState.ENDED, outcome
+    if outcome is Outcome.LOST:
+        leg.attempts -= 1
+        leg.lost += 1
+
+
+def _accept(leg: LegView) -> None:
+    leg.state, leg.ever_accepted = LegState.ACCEPTED, True
+
+
+family = st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=6).map(
+    lambda rows: [_leg(f"leg{n}", priority, available=hours) for n, (priority, hours) in enumerate(rows)]
+)
+policies = st.builds(CascadePolicy, parallel=st.integers(1, 4), rounds=st.integers(1, 3))
+
+
+def _run_until_exhausted(legs: list[LegView], policy: CascadePolicy, data: st.DataObject, lost: bool) -> list[str]:
+    """Nobody accepts; calls end in any order. Returns everybody dialled, in order."""
+    by_id = {leg.id: leg for leg in legs}
+    dialled: list[str] = []
+    for _ in range(500):
+        step = next_step(legs, policy)
+        assert not step.cancel
+        for leg_id in step.dial:
+            _dial(by_id[leg_id])
+            dialled.append(leg_id)
+        live = [leg for leg in legs if leg.live]
+        assert len(live) <= policy.parallel
+        if step.exhausted:
+            assert not live
+            return dialled
+        assert live, "nobody rings, nobody is dialled and it is not said to be exhausted"
+        ends = [*NOT_REACHED, Outcome.LOST] if lost else NOT_REACHED
+        _end(data.draw(st.sampled_from(live)), data.draw(st.sampled_from(ends)))
+    raise AssertionError("the cascade does not end")
+
+
+@given(family, policies, st.data())
+@settings(max_examples=300, deadline=None)
+def test_nobody_accepts_everybody_is_dialled_in_every_round(
+    legs: list[LegView], policy: CascadePolicy, data: st.DataObject
+) -> None:
+    dialled = _run_until_exhausted(legs, policy, data, lost=False)
+    size = len(legs)
+    order = [leg.id for leg in sorted(legs, key=lambda leg: (not leg.available, leg.priority, leg.id))]
+    assert len(dialled) == size * policy.rounds
+    assert dialled[:size] == order
+    for number in range(policy.rounds):  # a round is finished before the next begins
+        assert sorted(dialled[number * size : (number + 1) * size]) == sorted(order)
+
+
+@given(family, policies, st.data())
+@settings(max_examples=300, deadline=None)
+def test_lost_calls_are_made_again_but_not_for_ever(
+    legs: list[LegView], policy: CascadePolicy, data: st.DataObject
+) -> None:
+    dialled = _run_until_exhausted(legs, policy, data, lost=True)
+    for leg in legs:
+        assert dialled.count(leg.id) == leg.attempts + leg.lost
+        assert leg.lost <= MAX_LOST
+        assert leg.attempts == policy.rounds or leg.lost == MAX_LOST
+
+
+@given(family.filter(bool), policies, st.data())
+@settings(max_examples=300, deadline=None)
+def test_after_acceptance_nobody_is_dialled_and_ringing_stops(
+    legs: list[LegView], policy: CascadePolicy, data: st.DataObject
+) -> None:
+    by_id = {leg.id: leg for leg in legs}
+    for _ in range(data.draw(st.integers(0, 10))):
+        for leg_id in next_step(legs, policy).dial:
+            _dial(by_id[leg_id])
+        live = [leg for leg in legs if leg.live]
+        if not live:
+            break
+        leg = data.draw(st.sampled_from(live))
+        if data.draw(st.booleans()):
+            leg.state = data.draw(st.sampled_from([LegState.RINGING, LegState.ANSWERED]))
+        else:
+            _end(leg, data.draw(st.sampled_from(NOT_REACHED)))
+    live = [leg for leg in legs if leg.live]
+    if not live:
+        return
+    _accept(data.draw(st.sampled_from(live)))
+    step = next_step(legs, policy)
+    assert not step.dial
+    assert not step.exhausted
+    assert set(step.cancel) == {leg.id for leg in live if leg.state in (LegState.DIALLED, LegState.RINGING)}
+    for leg in live:  # also when everybody has left again
+        _end(leg, Outcome.TALKED if leg.ever_accepted else Outcome.CANCELLED)
+    step = next_step(legs, policy)
+    assert (step.dial, step.cancel, step.exhausted) == ((), (), False)
+
+
+def test_second_round_waits_for_the_last_call_of_the_first() -> None:
+    """The daughter was busy at once: she is not dialled again while the son's phone still rings."""
+    daughter, son = _leg("daughter", 1), _leg("son", 2)
+    policy = CascadePolicy(parallel=2, rounds=2)
+    assert next_step([daughter, son], policy).dial == ("daughter", "son")
+    _dial(daughter)
+    _dial(son)
+    _end(daughter, Outcome.BUSY)
+    assert next_step([daughter, son], policy).dial == ()
+    _end(son, Outcome.NO_ANSWER)
+    assert next_step([daughter, son], policy).dial == ("daughter", "son")
+
+
+def test_next_contact_takes_the_free_line_at_once() -> None:
+    legs = [_leg("a", 1), _leg("b", 2), _leg("c", 3)]
+    _dial(legs[0])
+    _dial(legs[1])
+    _end(legs[0], Outcome.BUSY)
+    assert next_step(legs, CascadePolicy()).dial == ("c",)
+
+
+def test_lost_call_is_made_again_in_its_round() -> None:
+    legs = [_leg("a", 1), _leg("b", 2), _leg("c", 3)]
+    _dial(legs[0])
+    _dial(legs[1])
+    _end(legs[0], Outcome.LOST)
+    assert next_step(legs, CascadePolicy()).dial == ("a",)
+
+
+def test_who_can_be_reached_now_comes_first_but_nobody_is_left_out() -> None:
+    legs = [_leg("asleep", 1, available=False), _leg("awake", 2)]
+    assert next_step(legs, CascadePolicy(parallel=1)).dial == ("awake",)
+    assert next_step(legs, CascadePolicy(parallel=2)).dial == ("awake", "asleep")
+
+
+def test_without_family_it_is_exhausted_at_once() -> None:
+    assert next_step([], CascadePolicy()).exhausted
+
+
+@pytest.mark.parametrize(
+    ("now", "start", "end", "reachable"),
+    [
+        ("12:00", None, None, True),
+        ("12:00", "", "", True),
+        ("12:00", "08:00", None, True),
+        ("12:00", None, "20:00", True),
+        ("08:00", "08:00", "20:00", True),
+        ("19:59", "08:00", "20:00", True),
+        ("20:00", "08:00", "20:00", False),
+        ("07:59", "08:00", "20:00", False),
+        ("23:59", "08:00", "24:00", True),
+        ("00:00", "00:00", "24:00", True),
+        ("22:00", "22:00", "06:00", True),
+        ("23:59", "22:00", "06:00", True),
+        ("00:00", "22:00", "06:00", True),
+        ("05:59", "22:00", "06:00", True),
+        ("06:00", "22:00", "06:00", False),
+        ("12:00", "22:00", "06:00", False),
+        ("12:00", "09:00", "09:00", True),  # no window at all rather than an empty one
+    ],
+)
+def test_hours(now: str, start: str | None, end: str | None, reachable: bool) -> None:
+    assert is_available(now, start, end) is reachable
+
+
+@given(*[st.times().map(lambda t: t.strftime("%H:%M"))] * 3)
+def test_a_window_and_its_complement(now: str, start: str, end: str) -> None:
+    if start != end:
+        assert is_available(now, start, end) is not is_available(now, end, start)

@@ -1,0 +1,231 @@
+"""Who of the centre is rung: all ready agents, then the duty phone, and the elder when a person is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
+from ivr.domain.staffing import StaffingPolicy, StaffingStep, next_step
+
+T0 = datetime(2024, 5, 6, 3, 0, tzinfo=UTC)
+DUTY = "13700000000"
+POLICY = StaffingPolicy(pause_between_rings_s=3, duty_after_s=20, no_seat_duty_after_s=1, regroup_s=5)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def leg(
+    role: Role,
+    phone: str,
+    *,
+    ringing: float | None = None,
+    accepted: float | None = None,
+    ended: float | None = None,
+    outcome: Outcome | None = None,
+) -> LegView:
+    """Times are seconds after the alarm; without `ended` it is live."""
+    began = ringing if ringing is not None else accepted
+    state = LegState.ENDED if ended is not None else LegState.ACCEPTED if accepted is not None else LegState.RINGING
+    return LegView(
+        id=f"{role}-{phone}",
+        role=role,
+        phone=phone,
+        priority=0,
+        state=state,
+        attempts=1,
+        live=ended is None,
+        dialled_at=at(began) if began is not None else None,
+        accepted_at=at(accepted) if accepted is not None else None,
+        ended_at=at(ended) if ended is not None else None,
+        ever_accepted=accepted is not None,
+        outcome=outcome,
+    )
+
+
+def view(*legs: LegView, elder_phone: str | None = "02155500001") -> IncidentView:
+    return IncidentView("I1", T0, False, elder_phone, list(legs))
+
+
+def agent(ext: str = "1001", **times: float) -> LegView:
+    return leg(Role.AGENT, ext, **times)  # type: ignore[arg-type]
+
+
+def elder(**times: float) -> LegView:
+    return leg(Role.ELDER, "02155500001", **times)  # type: ignore[arg-type]
+
+
+def duty(**times: float) -> LegView:
+    return leg(Role.SUPERVISOR, DUTY, **times)  # type: ignore[arg-type]
+
+
+def step(seconds: float, *legs: LegView, ready: tuple[str, ...] = (), duty_phone: str = DUTY) -> StaffingStep:
+    return next_step(view(*legs), ready, duty_phone, POLICY, at(seconds))
+
+
+def test_all_ready_agents_ring_at_once() -> None:
+    found = step(0, elder(accepted=0), ready=("1003", "1001", "1002"))
+    assert found.ring_agents == ("1001", "1002", "1003")
+    assert not found.ring_duty
+    assert found.look_again_s is not None
+
+
+def test_who_rings_already_is_not_rung_again_and_newcomers_are() -> None:
+    found = step(4, elder(accepted=0), agent("1001", ringing=0), ready=("1001", "1002"))
+    assert found.ring_agents == ("1002",)
+
+
+@pytest.mark.parametrize(("now", "rung"), [(12.9, ()), (13.0, ("1001",))])
+def test_pause_between_two_rings_of_one_seat(now: float, rung: tuple[str, ...]) -> None:
+    found = step(now, elder(accepted=0), agent("1001", ringing=0, ended=10), ready=("1001",))
+    assert found.ring_agents == rung
+
+
+def test_present_agent_stops_the_others_and_nobody_else_is_rung() -> None:
+    found = step(
+        30,
+        elder(accepted=0),
+        agent("1001", accepted=5),
+        agent("1002", ringing=0),
+        duty(ringing=20),
+        ready=("1002", "1003"),
+    )
+    assert set(found.cancel) == {"agent-1002", f"supervisor-{DUTY}"}
+    assert (found.ring_agents, found.ring_duty, found.ring_elder) == ((), False, False)
+
+
+def test_who_has_answered_but_not_accepted_is_left_to_hear_why() -> None:
+    answered = agent("1002", ringing=0)
+    answered.state = LegState.ANSWERED
+    assert step(5, elder(accepted=0), agent("1001", accepted=5), answered).cancel == ()
+
+
+@pytest.mark.parametrize(("now", "rung"), [(19.9, False), (20.0, True), (60.0, True)])
+def test_duty_phone_after_the_agents_had_their_time(now: float, rung: bool) -> None:
+    found = step(now, elder(accepted=0), agent("1001", ringing=0), ready=("1001",))
+    assert found.ring_duty is rung
+    assert found.cancel == (), "the agents keep ringing"
+
+
+@pytest.mark.parametrize(("now", "rung"), [(0.9, False), (1.0, True)])
+def test_duty_phone_at_once_without_a_seat(now: float, rung: bool) -> None:
+    assert step(now, elder(accepted=0)).ring_duty is rung
+
+
+def test_duty_phone_rings_again_after_a_pause_for_ever() -> None:
+    assert not step(40, duty(ringing=1, ended=38)).ring_duty
+    assert step(41, duty(ringing=1, ended=38)).ring_duty
+    assert step(3600, duty(ringing=3500, ended=3530)).ring_duty
+    assert not step(41, duty(ringing=39)).ring_duty
+
+
+def test_without_a_duty_phone_none_is_rung() -> None:
+    found = step(60, elder(accepted=0), duty_phone="")
+    assert not found.ring_duty
+    assert found.look_again_s is not None, "a seat may become ready"
+
+
+def test_elder_waits_alone_after_the_agent_left_regroup_then_ring_again() -> None:
+    """The agent's line dropped: give the others a moment to hang up too, then look for somebody again."""
+    dropped = agent("1001", accepted=5, ended=30)
+    early = step(32, elder(accepted=0), dropped, ready=("1001",))
+    assert (early.ring_agents, early.ring_duty, early.look_again_s) == ((), False, 3.0)
+    later = step(35, elder(accepted=0), dropped, ready=("1001",))
+    assert later.ring_agents == ("1001",)
+    assert not later.ring_duty
+    assert step(50, elder(accepted=0), dropped, ready=("1001",)).ring_duty
+
+
+def test_family_that_waits_alone_is_served_too() -> None:
+    waiting = leg(Role.FAMILY, "13900000001", accepted=40)
+    assert step(60, elder(accepted=0, ended=20), agent(accepted=5, ended=20), waiting, ready=("1001",)).ring_agents
+
+
+def test_dealt_with_and_everybody_gone_is_quiet() -> None:
+    found = step(90, elder(accepted=0, ended=58), agent("1001", accepted=5, ended=60), agent("1002", ringing=88))
+    assert found == StaffingStep(cancel=("agent-1002",))
+
+
+def test_elder_who_hung_up_before_anybody_came_is_still_an_emergency() -> None:
+    found = step(3, elder(ringing=0, ended=2), ready=("1001",))
+    assert found.ring_agents == ("1001",)
+
+
+def test_missing_elder_is_called_once_a_person_is_there() -> None:
+    gone = elder(ringing=0, ended=2)
+    assert not step(3, gone, agent(ringing=0)).ring_elder, "nobody there to speak to"
+    assert step(6, gone, agent(accepted=5)).ring_elder
+    assert step(6, agent(accepted=5)).ring_elder, "a device without voice"
+    assert step(6, gone, duty(accepted=5)).ring_elder
+    assert not step(8, elder(ringing=7), agent(accepted=5)).ring_elder, "is being called"
+    assert not step(40, elder(ringing=7, ended=37), agent(accepted=5)).ring_elder, "once"
+
+
+def test_elder_who_met_the_person_and_hung_up_is_not_called() -> None:
+    assert not step(60, elder(accepted=0, ended=50), agent(accepted=5)).ring_elder
+
+
+def test_elder_without_a_phone_is_not_called() -> None:
+    found = next_step(view(agent(accepted=5), elder_phone=None), (), DUTY, POLICY, at(6))
+    assert not found.ring_elder
+
+
+@pytest.mark.parametrize("second", [("1001", "1002")])
+def test_second_person_who_was_there_already_counts_as_met(second: tuple[str, str]) -> None:
+    """Two in the room, the elder hangs up, one of them leaves: nobody calls the elder behind their back."""
+    first, other = second
+    assert not step(
+        70, elder(accepted=0, ended=50), agent(first, accepted=5, ended=60), agent(other, accepted=20)
+    ).ring_elder
+
+
+roles = st.sampled_from([Role.AGENT, Role.SUPERVISOR, Role.ELDER, Role.FAMILY])
+moments = st.integers(0, 100)
+
+
+@st.composite
+def any_leg(draw: st.DrawFn, number: int) -> LegView:
+    role = draw(roles)
+    phone = DUTY if role is Role.SUPERVISOR else f"100{number}" if role is Role.AGENT else f"1390000000{number}"
+    began = draw(moments)
+    accepted = draw(st.none() | st.integers(began, 100))
+    ended = draw(st.none() | st.integers(accepted if accepted is not None else began, 100))
+    return replace(leg(role, phone, ringing=began, accepted=accepted, ended=ended), id=f"leg{number}")
+
+
+@st.composite
+def any_view(draw: st.DrawFn) -> IncidentView:
+    return view(*(draw(any_leg(number)) for number in range(draw(st.integers(0, 5)))))
+
+
+@given(any_view(), st.sets(st.sampled_from(["1000", "1001", "1002", "1009"])), st.sampled_from(["", DUTY]))
+@settings(max_examples=500, deadline=None)
+def test_rules_that_always_hold(found: IncidentView, ready: set[str], duty_phone: str) -> None:
+    result = next_step(found, ready, duty_phone, POLICY, at(100))
+    live = {one.id: one for one in found.legs if one.live}
+    staff = found.of(Role.AGENT, Role.SUPERVISOR)
+    present = [one for one in staff if one.live and one.accepted_at is not None]
+
+    assert set(result.ring_agents) <= ready
+    assert not set(result.ring_agents) & {one.phone for one in live.values() if one.role is Role.AGENT}
+    for leg_id in result.cancel:  # only staff phones that ring: never the elder, the family or a person in the room
+        assert live[leg_id] in staff
+        assert live[leg_id].accepted_at is None
+    if present:
+        assert not result.ring_agents
+        assert not result.ring_duty
+    else:
+        assert not result.ring_elder
+    if result.ring_duty:
+        assert duty_phone
+        assert not any(one.live for one in found.of(Role.SUPERVISOR))
+    if not present and not any(one.ever_accepted for one in staff):
+        # Nobody has ever come: somebody rings, or is about to, or is looked for again soon.
+        assert result.look_again_s is not None
+        assert result.look_again_s <= POLICY.regroup_s
