@@ -12,6 +12,8 @@
     if (text) quiet = setTimeout(function () { notice(""); }, 8000);
   }
 
+  function swapped(event) { return (event.detail.target || event.target).id; } // live fragments name no target
+
   function mark() {
     var opened = (document.getElementById("panel") || {dataset: {}}).dataset.incident;
     document.querySelectorAll("#incidents .card").forEach(function (card) {
@@ -27,7 +29,7 @@
     if (event.detail.requestConfig.verb !== "get") notice("没有送达，请再试。 Not delivered; try again.");
   });
   document.addEventListener("htmx:beforeSwap", function (event) {
-    if (event.detail.target.id !== "desk") return;
+    if (swapped(event) !== "desk") return;
     KEEP.forEach(function (name) {
       var element = document.querySelector(name);
       places[name] = element ? element.scrollTop : 0;
@@ -36,7 +38,7 @@
   });
   document.addEventListener("htmx:afterSwap", function (event) {
     mark();
-    if (event.detail.target.id !== "desk") return;
+    if (swapped(event) !== "desk") return;
     var same = document.getElementById("panel").dataset.incident === places.incident;
     KEEP.forEach(function (name) {
       var element = document.querySelector(name);

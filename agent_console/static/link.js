@@ -6,8 +6,6 @@
   var RETRY_MS = 2000;
   var last = Date.now(), broken = 0, tried = 0;
 
-  function alive() { last = Date.now(); broken = 0; }
-
   function resync() {
     tried = Date.now();
     htmx.ajax("GET", location.pathname, {target: "#desk", select: "#desk", swap: "outerHTML"});
@@ -26,9 +24,13 @@
     if (stale && now - tried > RETRY_MS) resync();
   }
 
-  document.addEventListener("htmx:sseMessage", alive);
+  // Only the beat counts: a server that cannot follow the journal still answers, but sends none.
+  document.addEventListener("htmx:sseMessage", function (message) {
+    if (message.target.id !== "beat") return;
+    last = Date.now();
+    broken = 0;
+  });
   document.addEventListener("htmx:sseOpen", function (open) {
-    alive();
     open.detail.source.addEventListener("logged-out", function () { location.assign("/login"); });
   });
   document.addEventListener("htmx:sseError", function () { if (!broken) broken = Date.now(); });

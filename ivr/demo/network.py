@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -91,19 +91,22 @@ async def _sit_down(town: Town, seats: SqlSeats, extension: str) -> bool:
     """Register the agent's telephone and dial *11 from it, as a person would."""
     try:
         async with asyncio.timeout(SEAT_S):
-            while not await town.registered():
-                await asyncio.sleep(PAUSE_S)
+            await _until(town.registered)
             log.info("telephone %s is registered", extension)
-            while True:
+            while not await _is_ready(seats, extension):
                 await town.dial("desk", "*11", "ready")
-                for _ in range(20):
-                    await asyncio.sleep(PAUSE_S)
-                    if await _is_ready(seats, extension) and not await town.on_the_line("desk"):
-                        log.info("seat %s is ready", extension)
-                        return True
+                await asyncio.sleep(PAUSE_S)
+                await _until(town.hung_up, "desk")
+            log.info("seat %s is ready", extension)
+            return True
     except TimeoutError:
         log.error("seat %s could not be made ready by dialling *11", extension)
         return False
+
+
+async def _until(look: Callable[..., Awaitable[bool]], *arguments: str) -> None:
+    while not await look(*arguments):  # noqa: ASYNC110  # the CLI can only be asked
+        await asyncio.sleep(PAUSE_S)
 
 
 async def _is_ready(seats: SqlSeats, extension: str) -> bool:

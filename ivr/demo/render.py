@@ -23,8 +23,10 @@ BEEP_HZ, BEEP_S = 1000, 0.6
 MODULES = """
 res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_crypto
 res_rtp_asterisk format_pcm format_wav codec_alaw res_pjsip res_pjsip_session res_pjsip_sdp_rtp
-res_pjsip_pubsub res_pjsip_mwi res_pjsip_exten_state res_pjsip_endpoint_identifier_ip res_pjsip_caller_id
-res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration chan_pjsip
+res_pjsip_pubsub res_pjsip_mwi res_pjsip_outbound_publish res_pjsip_exten_state
+res_pjsip_endpoint_identifier_ip res_pjsip_caller_id
+res_pjsip_authenticator_digest res_pjsip_outbound_authenticator_digest
+res_pjsip_outbound_registration chan_pjsip
 app_playback app_senddtmf app_mixmonitor app_stack app_waitforcond
 func_callerid func_channel func_strings func_logic func_global res_clioriginate pbx_config
 """.split()
@@ -42,7 +44,7 @@ class Centre:
             return FALLBACK_S
         if path.suffix == ".wav":
             with wave.open(str(path)) as sound:
-                return sound.getnframes() / sound.getframerate()
+                return float(sound.getnframes() / sound.getframerate())
         return path.stat().st_size / RATE
 
 
@@ -60,7 +62,7 @@ def render_town(settings: Settings, program: AsteriskProgram, seat: SeatLogin | 
     """Returns the path of its asterisk.conf. Without a seat nobody sits at the agent's telephone."""
     root = settings.town_dir
     folders = {name: root / name for name in ("etc", "data", "spool", "run", "log", "db")}
-    for folder in folders.values():
+    for folder in (*folders.values(), folders["data"] / "keys"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.heard_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     recordings = folders["spool"] / "monitor"  # MixMonitor's own place, so that no path goes through the dialplan

@@ -89,8 +89,18 @@ class Town:
         """Pick up a telephone of the town, dial, and go on with `what` once it is answered."""
         await self.cli(f"channel originate PJSIP/{number}@{line} extension {what}@{line}")
 
-    async def on_the_line(self, line: str) -> bool:
-        return f"PJSIP/{line}-" in (await self.cli("core show channels concise") or "")
+    async def hung_up(self, line: str) -> bool:
+        """Nobody is on this line (any more)."""
+        return not await self._channels(line)
+
+    async def hang_up(self, line: str) -> None:
+        for channel in await self._channels(line):
+            await self.cli(f"channel request hangup {channel}")
+
+    async def _channels(self, line: str) -> list[str]:
+        listed = await self.cli("core show channels concise") or ""
+        names = [row.partition("!")[0] for row in listed.splitlines()]
+        return [name for name in names if name.startswith(f"PJSIP/{line}-")]
 
     async def registered(self) -> bool:
         return "Registered" in (await self.cli("pjsip show registrations") or "").replace("Unregistered", "")

@@ -16,7 +16,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200c\u200d\u2060"))
 _EXCEL_ERROR = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?")
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?")
-_PHONE = re.compile(r"\+?[0-9][0-9 ()\-.]*")
+_PHONE = re.compile(r"\+?\(?[0-9][0-9 ()\-.]*")
 _KEY = re.compile(r"[\w.:\-]+")
 # A machine must not ring these: they are for people who need help themselves.
 _EMERGENCY = frozenset({"110", "119", "120", "122", "999"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import openpyxl
 
@@ -38,10 +38,15 @@ def _refuse_bombs(path: Path) -> None:
 
 
 def _rows(path: Path) -> Iterator[Line]:
+    with path.open("rb") as file:  # given a name, openpyxl would judge by its ending
+        yield from _sheet_rows(file)
+
+
+def _sheet_rows(file: BinaryIO) -> Iterator[Line]:
     book: Any = None
     try:
         try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             sheet = book.worksheets[0]
             sheet.reset_dimensions()  # some programs write a wrong one
             rows = sheet.iter_rows(max_col=COLUMNS_LIMIT, values_only=True)
@@ -58,7 +63,8 @@ def _rows(path: Path) -> Iterator[Line]:
             number += 1
             if number > LAST_ROW:
                 raise _unreadable(number)
-            yield number, cells
+            width = max((at + 1 for at, cell in enumerate(cells) if cell is not None), default=0)
+            yield number, cells[:width]
     finally:
         if book is not None:
             book.close()

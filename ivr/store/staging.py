@@ -83,7 +83,7 @@ class Staging:
         columns = [column.name for column in self._table.columns]
         source = select(*(self._rows.c[name] for name in columns)).where(self._rows.c.line > 0)
         with self._conn.begin():
-            dialects.take_turn(self._conn)
+            dialects.take_import_turn(self._conn)
             dialects.upsert(
                 self._conn,
                 self._table,
@@ -93,6 +93,7 @@ class Staging:
                 change=[name for name in change if name not in self._key],
                 keep_if_empty=keep_if_empty,
             )
+            dialects.take_turn(self._conn)
             tx = Tx(self._conn)
             tx.event(**event)
             tx.flush_events()

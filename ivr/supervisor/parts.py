@@ -54,7 +54,7 @@ def demo_network(settings: Settings) -> PartSpec:
     async def ready() -> None:
         await process_wrote(settings.data_dir / "run" / "demo-network.json")
 
-    return PartSpec("demo-network", _ivr("demo-network"), ready=ready, heartbeat=True)
+    return PartSpec("demo-network", _ivr("demo-network"), ready=ready, heartbeat=True, waits=False)
 
 
 def _ivr(*arguments: str) -> list[str]:

@@ -66,7 +66,7 @@ async def command_succeeds(argv: Sequence[str]) -> None:
 
 
 async def process_wrote(path: Path) -> None:
-    """Until a living process says in this JSON file (`pid`) that it serves; a file left by a dead one does not count."""
+    """Until a living process says in this JSON file (`pid`) that it serves; a dead one's file does not count."""
     while True:
         try:
             os.kill(int(json.loads(path.read_text())["pid"]), 0)

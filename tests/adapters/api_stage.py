@@ -75,8 +75,11 @@ class Stage:
         found = await self.get("/events", params={"limit": 1000})
         return [event for event in found["items"] if event["kind"] == kind]
 
-    def engine_says(self, *, ami: str = "up", devices: dict[str, str] | None = None, at: datetime | None = None) -> None:
-        says = {"at": (at or datetime.now(UTC)).isoformat(), "pid": os.getpid(), "ami": ami, "devices": devices or {}}
+    def engine_says(
+        self, *, ami: str = "up", devices: dict[str, str] | None = None, at: datetime | None = None
+    ) -> None:
+        moment = (at or datetime.now(UTC)).isoformat()
+        says = {"at": moment, "pid": os.getpid(), "ami": ami, "devices": devices or {}}
         self._write("engine.json", says)
 
     def supervisor_says(self, **parts: dict[str, Any]) -> None:
@@ -96,9 +99,11 @@ async def stage(folder: Path, **settings: Any) -> AsyncIterator[Stage]:
     data_dir = folder / "data"
     shutil.copytree(template, data_dir)
     made = Settings(data_dir=data_dir, **settings)
-    async with Store(made.effective_database_url, name="console") as store:
-        async with TestClient(TestServer(build_app(made, store))) as client:
-            yield Stage(client, store, made, (data_dir / TOKEN_FILE).read_text())
+    async with (
+        Store(made.effective_database_url, name="console") as store,
+        TestClient(TestServer(build_app(made, store))) as client,
+    ):
+        yield Stage(client, store, made, (data_dir / TOKEN_FILE).read_text())
 
 
 def _csrf(page: str) -> str:

@@ -36,7 +36,9 @@ class Place:
         await self.town.__aexit__(kind, error, trace)
         try:
             if kind is None and "asterisk" in self.system.processes:
-                assert await self.system.left_behind() == []
+                left = await self.system.left_behind()
+                if left:
+                    raise AssertionError(f"left behind: {left}")
         finally:
             await self.system.__aexit__(kind, error, trace)
 

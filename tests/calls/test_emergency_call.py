@@ -42,9 +42,11 @@ async def test_a_press_brings_agent_and_daughter_into_one_room_with_the_elder(pl
         elder.say(CRY)
         await seat.hears(CRY)
         await call.hears(CRY)
+        await elder.said()
         seat.say(CALM)
         await elder.hears(CALM)
         await call.hears(CALM)
+        await seat.said()
         call.say(DAUGHTER)
         await elder.hears(DAUGHTER)
         # One relative has come: the other's phone stops ringing, nobody else is dialled.
@@ -52,6 +54,9 @@ async def test_a_press_brings_agent_and_daughter_into_one_room_with_the_elder(pl
         assert town.exchange.invites(number="13800000003") == []
         for leg in (elder, call, seat):
             await leg.hang_up()
+        await system.leg("elder", "02150001111", "ended/talked")
+        await system.leg("family", "13800000001", "ended/talked")
+        await system.leg("agent", "1001", "ended/talked")
         incident = (await system.incidents())[0]
         assert incident["state"] == "open", "only a person closes it"
         for leg in incident["legs"]:

@@ -102,6 +102,8 @@ async def test_the_duty_phone_is_tried_again_and_the_caller_is_told(place: MakeP
         await duty.called(within=12, nth=2)
         assert elder.heard.silence_gaps(5.0) == []
         await elder.hang_up()
+        await system.start("engine")
+        await system.until(system.incidents, 8, "an incident")
 
 
 async def test_a_restart_drops_nobody_and_the_incident_goes_on(place: MakePlace) -> None:

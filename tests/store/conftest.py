@@ -79,7 +79,7 @@ async def town(store: Store) -> None:
     """E1 with two contacts and a pendant; E2 and E3, a couple with one landline; E4 without anybody."""
 
     def change(tx: Tx) -> None:
-        people = [
+        people: list[dict[str, object]] = [
             {"elder_no": "E1", "name": "王秀英", "phone": "02155500001", "mobile": "13800000001"},
             {"elder_no": "E2", "name": "张建国", "phone": "02155500002", "mobile": None},
             {"elder_no": "E3", "name": "李桂兰", "phone": "02155500002", "mobile": "13800000003"},

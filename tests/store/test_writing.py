@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import event as sa_event
@@ -15,6 +17,10 @@ from ivr.store.db import Store
 from ivr.store.journal import Journal
 from ivr.store.tables import counter, event
 from ivr.store.tx import Tx
+
+
+def _one(tx: Tx, **data: Any) -> None:
+    tx.event("node.started", **data)
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ async def test_many_writes_share_few_commits(store: Store, commits: list[object]
 
 async def test_result_comes_after_the_commit(store: Store, other: Store) -> None:
     for number in range(20):
-        await store.write(lambda tx, n=number: tx.event("node.started", number=n))
+        await store.write(partial(_one, number=number))
         assert await Journal(other).last_seq() == number + 1
 
 
@@ -70,7 +76,7 @@ async def test_events_of_one_change_stay_together(store: Store) -> None:
         for part in range(3):
             tx.event("node.started", name=name, part=part)
 
-    await asyncio.gather(*(store.write(lambda tx, n=n: three(tx, n)) for n in range(50)))
+    await asyncio.gather(*(store.write(partial(three, name=n)) for n in range(50)))
     found = await Journal(store).after(0)
     assert [(one.data["part"]) for one in found] == [0, 1, 2] * 50
     assert all(len({one.data["name"] for one in found[at : at + 3]}) == 1 for at in range(0, 150, 3))

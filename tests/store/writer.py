@@ -8,10 +8,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+from functools import partial
+from typing import Any
 
 from ivr.store.db import Store
+from ivr.store.tx import Tx
 
 AT_ONCE = 10
+
+
+def _write(tx: Tx, **data: Any) -> None:
+    tx.event("node.started", **data)
 
 
 async def main(url: str, name: str, count: int) -> None:
@@ -19,7 +26,7 @@ async def main(url: str, name: str, count: int) -> None:
 
     async def write_one_after_another(store: Store) -> None:
         for number in numbers:
-            await store.write(lambda tx, n=number: tx.event("node.started", writer=name, number=n))
+            await store.write(partial(_write, writer=name, number=number))
             sys.stdout.write(f"{number}\n")
             sys.stdout.flush()
 

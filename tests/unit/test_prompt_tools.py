@@ -41,8 +41,8 @@ def test_without_network_the_sentence_says_which_file_to_bring(tmp_path: Path, m
     def fails(command: list[str], **_: object) -> None:
         raise subprocess.CalledProcessError(1, command)
 
-    monkeypatch.setattr(tools.shutil, "which", lambda _: "npm")
-    monkeypatch.setattr(tools.subprocess, "run", fails)
+    monkeypatch.setattr("shutil.which", lambda _: "npm")
+    monkeypatch.setattr("subprocess.run", fails)
     with pytest.raises(ToolsMissing, match=r"check the network, or put kokoro-js-1\.2\.1\.tgz into"):
         kokoro_files(tmp_path / "tools", print)
 
