@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 CONSOLE_JS := agent_console
+# Tests of calls mostly wait for telephones; more at a time and their clocks would suffer.
+TEST_WORKERS ?= 3
 # One line for each package while it is fetched; errors come whole, on standard error.
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --no-input --require-hashes --progress-bar off
 SHORT = | sed -un 's/^Collecting \([^ ]*\).*/  \1/p'
@@ -38,7 +40,7 @@ run: setup ## 启动系统与模拟电话网 start the system with a stand-in fo
 	@exec $(BIN)/ivr run --demo
 
 test: setup-dev tools check ## 全部测试 every test, with real calls
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS)
 
 check: $(DEV) ## 静态检查 ruff, mypy, import-linter
 	@$(BIN)/ruff check

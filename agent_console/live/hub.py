@@ -63,6 +63,7 @@ class Hub:
         self._seq = 0  # followed
         self._done = 0  # rendered and offered to every screen
         self._checked_at = time.monotonic()
+        self._closed = False
 
     @property
     def is_fresh(self) -> bool:
@@ -90,6 +91,8 @@ class Hub:
     async def join(self, names: frozenset[str], seen: int | None) -> Client:
         """A new screen; it is first given whatever changed after `seen`."""
         client = Client(names)
+        if self._closed:
+            client.close()
         self._clients.add(client)
         self._metrics.streams.set(len(self._clients))
         try:
@@ -109,6 +112,8 @@ class Hub:
         self._metrics.streams.set(len(self._clients))
 
     def close(self) -> None:
+        """End all streams, those too that are only just coming."""
+        self._closed = True
         for client in list(self._clients):
             client.close()
 

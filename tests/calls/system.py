@@ -130,10 +130,11 @@ class System:
                 await users.add(extension, "agent", "pw", extension=extension, sip_secret=self.agents[extension])
         await render_asterisk(self.settings, self._program)
         try:
-            await self.start_asterisk()
-            await self.start("engine")
-            if self.with_console:
-                await self.start("console")
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.start_asterisk())
+                group.create_task(self.start("engine"))
+                if self.with_console:
+                    group.create_task(self.start("console"))
         except BaseException:
             await self._stop_all()
             raise
@@ -163,9 +164,9 @@ class System:
     async def start(self, part: str) -> None:
         await self._spawn(part, [sys.executable, "-m", "ivr.cli", part])
         if part == "engine":
-            await self.until(self._engine_is_up, 15, "engine")
+            await self.until(self._engine_is_up, 30, "engine")
         else:
-            await self.until(self._console_is_up, 15, "console")
+            await self.until(self._console_is_up, 30, "console")
 
     async def _spawn(self, name: str, argv: Sequence[str]) -> None:
         with (self.folder / "log" / f"{name}.log").open("ab") as log:

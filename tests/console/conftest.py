@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
@@ -28,14 +27,14 @@ FLAGS = [
 WIDE = {"width": 1280, "height": 800}
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def console(tmp_path: Path) -> AsyncIterator[Stage]:
     async with stage(tmp_path) as made:
         made.engine_says()
         yield made
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     argv, env = await asyncio.to_thread(chromium_command, Settings())
     async with async_playwright() as playwright:
@@ -54,11 +53,17 @@ class Desk:
         self.console = console
         self.base = str(console.client.make_url("/"))
         self.complaints: list[str] = []
+        self._contexts: list[BrowserContext] = []
+
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()
 
     async def window(self, name: str = "李娜", *, context: BrowserContext | None = None, path: str = "") -> Page:
         """A logged-in window; with `context` a second one of the same person."""
         fresh = context is None
         context = context or await self._browser.new_context(viewport=WIDE, locale="zh-CN")  # type: ignore[arg-type]
+        self._contexts.append(context)
         page = await context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self.complaints.append(said.text) if "Content Security" in said.text else None)
@@ -70,10 +75,12 @@ class Desk:
             await page.wait_for_selector("#desk")
         if path:
             await page.goto(self.base.rstrip("/") + path)
-        await page.wait_for_function("document.querySelector('#beat [data-now]')")  # the live stream is open
+        await page.wait_for_selector("#beat [data-now]", state="attached")  # the live stream is open
         return page
 
 
-@pytest.fixture
-def desk(browser: Browser, console: Stage) -> Desk:
-    return Desk(browser, console)
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(browser: Browser, console: Stage) -> AsyncIterator[Desk]:
+    made = Desk(browser, console)
+    yield made
+    await made.close()

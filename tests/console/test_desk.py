@@ -17,6 +17,8 @@ from tests.console.conftest import Desk
 
 SOON_MS = 1000
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
+
 
 @pytest.fixture(autouse=True)
 def no_complaints(desk: Desk):  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 from playwright.async_api import Browser, expect
 
@@ -14,6 +15,8 @@ from agent_console.keys import HUB
 from agent_console.main import build_app
 from tests.adapters.api_stage import Stage, stage
 from tests.console.conftest import Desk
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 
 
 async def test_dead_engine_is_said_and_its_return_too(desk: Desk) -> None:
@@ -44,6 +47,7 @@ async def test_cut_stream_is_said_and_mended_with_what_was_missed(browser: Brows
         await expect(page.locator("#stale")).to_be_hidden(timeout=8000)
         await expect(page.locator(".card.unattended")).to_contain_text("王秀英")
         assert await page.evaluate("window.stayed")
+        await window.close()
         await runner.cleanup()
 
 
