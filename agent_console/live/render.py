@@ -5,18 +5,21 @@ A name is `what` or `what:id`, then `/` and the variant: `full` or `masked` numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from agent_console.eyes import FULL, MASKED
+from agent_console.eyes import FULL, MASKED, Eyes
 from agent_console.pages.render import Pages
 from agent_console.ports import Reader
 from agent_console.queries import board, incidents, queue
 from agent_console.status import EngineSays, read_engine, read_parts, spoils
 from agent_console.who import Principal
+
+EVENTS_SHOWN = 60  # in the panel; the API has them all
 
 
 def names_for(who: Principal, incident_id: str | None) -> dict[str, str]:
@@ -60,12 +63,13 @@ class LiveRender:
         wanted = sorted(names)
 
         def query(conn: Connection) -> tuple[int, dict[str, dict[str, Any]]]:
-            return board.last_seq(conn), {name: self._context(conn, name) for name in wanted}
+            cards = cache(lambda eyes: board.open_incidents(conn, eyes))  # for list and alert alike
+            return board.last_seq(conn), {name: self._context(conn, name, cards) for name in wanted}
 
         seq, contexts = await self._reader.look(query)
         return seq, {name: self._pages.part(_what(name), context) for name, context in contexts.items()}
 
-    def _context(self, conn: Connection, name: str) -> dict[str, Any]:
+    def _context(self, conn: Connection, name: str, cards: Callable[[Eyes], list[board.Card]]) -> dict[str, Any]:
         head, _, variant = name.partition("/")
         what, _, key = head.partition(":")
         eyes = MASKED if variant == "masked" else FULL
@@ -78,13 +82,13 @@ class LiveRender:
                 seats = queue.agents(conn, self._engine.devices)
                 return {"seat": next((seat for seat in seats if seat.extension == key), None)}
             case "incidents":
-                return {"cards": board.open_incidents(conn, eyes)}
+                return {"cards": cards(eyes)}
             case "alert":
                 ready, seats_known = board.ready_seats(conn)
-                cards = [card for card in board.open_incidents(conn, eyes) if card.attention == "unattended"]
-                return {"down": self._down, "ready": ready, "seats": seats_known, "unattended": cards}
+                alone = [card for card in cards(eyes) if card.attention == "unattended"]
+                return {"down": self._down, "ready": ready, "seats": seats_known, "unattended": alone}
             case "incident":
-                return {"incident": incidents.one(conn, key, eyes)}
+                return {"incident": incidents.one(conn, key, eyes, events=EVENTS_SHOWN)}
         raise KeyError(name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
 from agent_console.eyes import Eyes
@@ -32,12 +32,12 @@ def page(
     return items, rows[limit - 1].id if len(rows) > limit else None
 
 
-def one(conn: Connection, incident_id: str, eyes: Eyes) -> IncidentOut | None:
-    """With the elder's whole file."""
+def one(conn: Connection, incident_id: str, eyes: Eyes, *, events: int = EVENTS_SHOWN) -> IncidentOut | None:
+    """With the elder's whole file and the latest so many events."""
     row = conn.execute(select(incident).where(incident.c.id == incident_id)).first()
     if row is None:
         return None
-    found = _filled(conn, [row], eyes)[0]
+    found = _filled(conn, [row], eyes, events)[0]
     if row.elder_no:
         found.elder = elders.full(conn, row.elder_no, eyes)
     return found
@@ -73,7 +73,7 @@ def leg_out(row: Any, eyes: Eyes) -> LegOut:
     )
 
 
-def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes) -> list[IncidentOut]:
+def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes, events_shown: int = EVENTS_SHOWN) -> list[IncidentOut]:
     ids = [row.id for row in rows]
     if not ids:
         return []
@@ -84,7 +84,7 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes) -> list[IncidentO
     for row in conn.execute(select(alarm).where(alarm.c.incident_id.in_(ids)).order_by(alarm.c.id)):
         alarms[row.incident_id].append(_alarm(row, eyes))
     events: dict[str, list[EventOut]] = {one: [] for one in ids}
-    for row in _latest(conn, event, ids):
+    for row in _latest(conn, ids, events_shown):
         events[row.incident_id].append(event_out(row))
     return [
         IncidentOut(
@@ -106,9 +106,9 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes) -> list[IncidentO
     ]
 
 
-def _latest(conn: Connection, table: Table, ids: Sequence[str]) -> list[Any]:
+def _latest(conn: Connection, ids: Sequence[str], most: int) -> list[Any]:
     rows = conn.execute(
-        select(table).where(table.c.incident_id.in_(ids)).order_by(table.c.seq.desc()).limit(EVENTS_SHOWN)
+        select(event).where(event.c.incident_id.in_(ids)).order_by(event.c.seq.desc()).limit(most)
     ).all()
     return list(reversed(rows))
 
@@ -126,6 +126,3 @@ def _alarm(row: Any, eyes: Eyes) -> AlarmOut:
         note=row.note,
         location=row.location,
     )
-
-
-__all__ = ["leg_out", "legs_of", "one", "page"]

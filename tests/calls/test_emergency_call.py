@@ -13,9 +13,7 @@ DEMO = Path(__file__).parents[2] / "prompts" / "demo"
 CRY = DEMO / "elder_press.alaw"
 CALM = DEMO / "agent_emergency.alaw"
 DAUGHTER = DEMO / "daughter.alaw"
-WANG = Person(
-    "E1", "王秀英", "02150001111", ["13800000001", "13800000002", "13800000003"], "P-1", "13900007777"
-)
+WANG = Person("E1", "王秀英", "02150001111", ["13800000001", "13800000002", "13800000003"], "P-1", "13900007777")
 COUPLE = [
     Person("E2", "李建国", "02150002222", ["13800000004"]),
     Person("E3", "陈桂花", "02150002222", ["13800000005", "13800000004"]),
@@ -223,16 +221,15 @@ async def test_closing_needs_a_person_and_a_reason_and_stops_the_dialling(place:
     async with place([WANG]) as (system, town):
         ringing = town.family("13800000001", NoAnswer())
         town.family("13800000002", NoAnswer())
-        opened = await system.api(
-            "POST", "/alarms", {"source": "app", "kind": "help", "elder_no": "E1"}, status=201
-        )
+        opened = await system.api("POST", "/alarms", {"source": "app", "kind": "help", "elder_no": "E1"}, status=201)
         call = await ringing.called()
         path = f"/incidents/{opened['incident_id']}/close"
         for body in ({}, {"by": "张三"}, {"by": "张三", "outcome": "ok", "reason": "  "}):
             refused = await system.api("POST", path, body)
             assert refused["error"]["field"] in ("by", "outcome", "reason"), refused
         assert call.ended_at is None
-        await system.api("POST", path, {"by": "张三", "outcome": "false_alarm", "reason": "老人误按，已核实"}, status=200)
+        why = {"by": "张三", "outcome": "false_alarm", "reason": "老人误按，已核实"}
+        await system.api("POST", path, why, status=200)
         await call.ended(3)
         assert await system.incidents() == []
         await asyncio.sleep(1)
