@@ -43,7 +43,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Allow" in exc.headers:
             answer.headers["Allow"] = exc.headers["Allow"]
         return answer
-    except (ConnectionError, TimeoutError):
+    except ConnectionError:  # the other side is gone: nobody reads an answer
         raise
     except Exception as exc:
         # The exception's text may quote what people sent: only its class and the places are logged.

@@ -36,6 +36,8 @@ class LoginLimits:
 
     def succeeded(self, name: str, address: str) -> None:
         self._failures.pop((name, address), None)
+        if times := self._failures.get(("", address)):
+            times.pop()
 
     def _wait(self, key: tuple[str, str], most: int) -> int:
         times = self._failures.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -19,8 +20,10 @@ from agent_console.live.hub import Hub
 from agent_console.live.render import LiveRender
 from agent_console.looks import Looks
 from agent_console.metrics import Metrics
+from agent_console.pages import assets
 from agent_console.pages.render import Pages
 from agent_console.security import add_headers
+from ivr.errors import StartError
 from ivr.services.ports import StoreUnavailable
 from ivr.settings import Settings
 from ivr.store.db import Store
@@ -115,6 +118,18 @@ async def _end_streams(app: web.Application) -> None:
     app[keys.HUB].close()
 
 
+async def _listen(runner: web.AppRunner, settings: Settings) -> None:
+    where = f"{settings.bind_host}:{settings.http_port}"
+    try:
+        await web.TCPSite(runner, settings.bind_host, settings.http_port).start()
+    except OSError as exc:
+        why = os.strerror(exc.errno) if exc.errno else type(exc).__name__
+        raise StartError(
+            f"控制台无法在 {where} 上监听（{why}），请更改 IVR_HTTP_PORT",
+            f"cannot listen on {where} ({why}): set IVR_HTTP_PORT",
+        ) from None
+
+
 async def main(settings: Settings) -> int:
     """Serve until cancelled."""
     async with Store(settings.effective_database_url, name="console") as store:
@@ -122,7 +137,9 @@ async def main(settings: Settings) -> int:
         runner = web.AppRunner(build_app(settings, store), access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.bind_host, settings.http_port).start()
+            await _listen(runner, settings)
+            if lost := assets.missing():
+                log.warning("no %s: pages do not update by themselves until `make assets` has run", ", ".join(lost))
             log.info("console listens on %s:%d", settings.bind_host, settings.http_port)
             await asyncio.Event().wait()
         finally:

@@ -19,6 +19,6 @@ def mount(app: web.Application) -> None:
     add.add_get("/login", login.show)
     add.add_post("/login", login.log_in)
     add.add_post("/logout", login.log_out)
-    add.add_get("/stream", stream)
+    add.add_get("/stream", stream, allow_head=False)
     add.add_get("/metrics", endpoint.public(system.figures))
     assets.mount(app)

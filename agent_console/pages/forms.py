@@ -31,7 +31,7 @@ async def read_form(request: web.Request) -> dict[str, str]:
         fields = await request.post()
         texts = {name: value for name, value in fields.items() if isinstance(value, str)}
         "".join(texts.values()).encode()
-    except ValueError:  # UnicodeError is one
+    except (ValueError, LookupError):  # UnicodeError; a charset that nobody knows
         raise Refused(400, "bad_encoding", "内容不是有效的 UTF-8。", "The form is not valid UTF-8.") from None
     return texts
 

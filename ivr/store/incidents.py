@@ -18,7 +18,7 @@ from ivr.domain.incident import (
     UnknownIncident,
 )
 from ivr.domain.people import Match
-from ivr.store import calls, dialects, people
+from ivr.store import calls, people
 from ivr.store.db import Store
 from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt
 from ivr.store.tx import Tx
@@ -105,8 +105,6 @@ class SqlIncidents:
 
 
 def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
-    # Two alarms of one elder at the same instant, in two processes, are one incident: the second waits for the first.
-    dialects.lock_journal(tx.conn)
     if new.idempotency_key is not None:
         seen = tx.conn.scalar(select(alarm.c.incident_id).where(alarm.c.idempotency_key == new.idempotency_key))
         if seen is not None:

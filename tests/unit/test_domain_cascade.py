@@ -186,3 +186,16 @@ def test_hours(now: str, start: str | None, end: str | None, reachable: bool) ->
 def test_a_window_and_its_complement(now: str, start: str, end: str) -> None:
     if start != end:
         assert is_available(now, start, end) is not is_available(now, end, start)
+
+
+def test_a_phone_whose_calls_are_always_lost_is_given_up() -> None:
+    legs = [_leg("a"), _leg("b")]
+    dialled = 0
+    while step := next_step(legs, CascadePolicy(parallel=1)).dial:
+        (leg,) = [leg for leg in legs if leg.id == step[0]]
+        _dial(leg)
+        _end(leg, Outcome.LOST)
+        dialled += 1
+        assert dialled <= 2 * MAX_LOST
+    assert dialled == 2 * MAX_LOST
+    assert next_step(legs, CascadePolicy(parallel=1)).exhausted
