@@ -28,16 +28,19 @@ class StaffingStep:
     ring_duty: bool = False
     ring_elder: bool = False
     cancel: tuple[str, ...] = ()  # leg ids
-    look_again_s: float | None = None
+    searching: bool = False  # nobody is there yet: a seat that becomes free matters
+    look_again_s: float | None = None  # when time alone will change this decision
 
 
 def _since(now: datetime, then: datetime | None) -> float:
     return (now - then).total_seconds() if then is not None else float("inf")
 
 
-def _resting(leg: LegView | None, now: datetime, pause_s: float) -> bool:
-    """A phone that fails again and again is left alone for longer each time, up to a minute."""
-    return leg is not None and _since(now, leg.ended_at) < min(60.0, pause_s * max(1, leg.attempts))
+def _rest_s(leg: LegView | None, now: datetime, pause_s: float) -> float:
+    """Seconds until this phone may ring again: one that fails again and again rests longer, up to a minute."""
+    if leg is None or leg.ended_at is None:
+        return 0.0
+    return max(0.0, min(60.0, pause_s * max(1, leg.attempts)) - _since(now, leg.ended_at))
 
 
 def next_step(
@@ -61,23 +64,27 @@ def next_step(
         return StaffingStep(cancel=tuple(leg.id for leg in staff if leg.live))
     last_left = min((_since(now, leg.ended_at) for leg in served), default=float("inf"))
     if last_left < policy.regroup_s:
-        return StaffingStep(look_again_s=policy.regroup_s - last_left)
+        return StaffingStep(searching=True, look_again_s=policy.regroup_s - last_left)
 
+    pause_s = policy.pause_between_rings_s
     by_extension = {leg.phone: leg for leg in view.of(Role.AGENT)}
-    ring = tuple(
-        ext
-        for ext in sorted(ready)
-        if not ((leg := by_extension.get(ext)) and (leg.live or _resting(leg, now, policy.pause_between_rings_s)))
-    )
-    ringing = [leg for leg in view.of(Role.AGENT) if leg.live]
-    unattended_s = min(_since(now, view.opened_at), last_left)
-    patience = policy.duty_after_s if ring or ringing else policy.no_seat_duty_after_s
+    free = [ext for ext in sorted(ready) if not ((leg := by_extension.get(ext)) and leg.live)]
+    rests = {ext: _rest_s(by_extension.get(ext), now, pause_s) for ext in free}
+    ring = tuple(ext for ext in free if rests[ext] <= 0)
+    ringing = any(leg.live for leg in by_extension.values())
     duty = next((leg for leg in view.of(Role.SUPERVISOR) if leg.phone == duty_phone), None)
-    duty_idle = not (duty and (duty.live or _resting(duty, now, policy.pause_between_rings_s)))
+    patience = policy.duty_after_s if ring or ringing else policy.no_seat_duty_after_s
+    duty_wait = max(
+        patience - min(_since(now, view.opened_at), last_left),
+        _rest_s(duty, now, pause_s),
+        float("inf") if not duty_phone or (duty and duty.live) else 0.0,
+    )
+    due = [wait for wait in (*rests.values(), duty_wait) if 0 < wait < float("inf")]
     return StaffingStep(
         ring_agents=ring,
-        ring_duty=bool(duty_phone) and duty_idle and unattended_s >= patience,
-        look_again_s=1.0,
+        ring_duty=duty_wait <= 0,
+        searching=True,
+        look_again_s=min(due, default=None),
     )
 
 

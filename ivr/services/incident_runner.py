@@ -56,6 +56,7 @@ class IncidentRunner:
         self._policy = policy
         self._now = now
         self._wake: dict[str, asyncio.Event] = {}
+        self._searching: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -79,9 +80,9 @@ class IncidentRunner:
             self._group.create_task(self._attend(incident_id), name=f"incident-{incident_id}")
 
     def wake_all(self) -> None:
-        """The seats changed: every incident may have somebody new to ring."""
-        for event in self._wake.values():
-            event.set()
+        """The seats changed: an incident that still looks for a person may have somebody new to ring."""
+        for incident_id in self._searching:
+            self._wake[incident_id].set()
 
     async def _attend(self, incident_id: str) -> None:
         wake = self._wake[incident_id]
@@ -101,6 +102,7 @@ class IncidentRunner:
                     async with asyncio.timeout(again_s):
                         await wake.wait()
         finally:
+            self._searching.discard(incident_id)
             del self._wake[incident_id]
 
     async def _round(self, incident_id: str) -> float | None:
@@ -118,6 +120,7 @@ class IncidentRunner:
         seats = self._telephony.idle_seats()
         staff = staffing.next_step(view, seats.keys(), policy.duty_phone, policy.staff, self._now())
         family = cascade.next_step([leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)], policy.family)
+        (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         async with asyncio.TaskGroup() as group:
             for extension in staff.ring_agents:
@@ -132,7 +135,7 @@ class IncidentRunner:
             if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
                 group.create_task(self._incidents.escalated(view.id, "family_not_reached"))
             group.create_task(self._cancel(view, [*staff.cancel, *family.cancel]))
-        return staff.look_again_s or AUDIT_S
+        return min(AUDIT_S, staff.look_again_s or AUDIT_S)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
         attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)
