@@ -96,9 +96,9 @@ class Engine:
         except StoreUnavailable:
             log.error("%s could not be journalled", kind)
 
-    async def follow_journal(self) -> None:
+    async def follow_journal(self, after: int) -> None:
         """What this process or the console put on record sets things moving."""
-        async for batch in self.journal.follow(await self.journal.last_seq()):
+        async for batch in self.journal.follow(after):
             for event in batch:
                 if event.incident_id is not None:
                     self.runner.wake(event.incident_id)
@@ -130,12 +130,14 @@ class Engine:
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        # Taken before anybody looks for open incidents: one opened in between is on this feed or on that list.
+        seen = await self.journal.last_seq()
         async with self.agi, asyncio.TaskGroup() as group:
             await self._note("node.started")
             group.create_task(self.link.run(), name="asterisk-link")
             group.create_task(self.node.run(), name="asterisk-audit")
             group.create_task(self.runner.run(), name="incidents")
-            group.create_task(self.follow_journal(), name="journal")
+            group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
             group.create_task(self.write_status(), name="status")
 

@@ -13,7 +13,7 @@ MAX_HEADER_BYTES = 16_384
 MAX_HEADER_LINES = 100
 MAX_COMMAND_BYTES = 8_000
 
-_REPLY = re.compile(r"(\d{3})[ -](.*)", re.DOTALL)
+_REPLY = re.compile(r"(\d{3})(?:[ -](.*)|$)", re.DOTALL)
 _RESULT = re.compile(r"result=(-?\d+)(?:\s*\((.*?)\))?(?:\s+endpos=(\d+))?")
 
 
@@ -31,6 +31,9 @@ class AgiReply:
 
 def parse_header(raw: bytes) -> dict[str, str]:
     """The `agi_name: value` block. Names arrive in any bytes: broken UTF-8 becomes U+FFFD.
+
+    A line break in the caller's name could repeat a field. Asterisk writes the channel's own before the name and the
+    dialplan's arguments after it, so of those the first counts and of these the last.
 
     Raises:
         AgiProtocolError: no such block.
@@ -51,7 +54,8 @@ def parse_header(raw: bytes) -> dict[str, str]:
             if env:
                 continue
             raise AgiProtocolError(f"AGI header line {number}: not 'agi_name: value'")
-        env[name] = value.strip()
+        if name.startswith("agi_arg_") or name not in env:
+            env[name] = value.strip()
     if "agi_uniqueid" not in env or "agi_network_script" not in env:
         raise AgiProtocolError("AGI header: agi_uniqueid or agi_network_script is missing")
     return env
@@ -84,7 +88,7 @@ def parse_reply(line: str) -> AgiReply | None:
     match = _REPLY.match(line)
     if match is None:
         return None
-    code, rest = int(match[1]), match[2]
+    code, rest = int(match[1]), match[2] or ""
     if code != 200:
         return AgiReply(code, -1, rest)
     result = _RESULT.match(rest)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from panoramisk.actions import Action
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
@@ -63,6 +64,16 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
         text = self._decoder.decode(data)
         if text:
             super().data_received(text.encode("utf-8"))
+
+
+class _Listing(Action):  # type: ignore[misc]
+    """An action that answers with a list; one that is refused has no list to wait for."""
+
+    def add_message(self, message: Any) -> Any:
+        if message.response.lower() == "error" and not self.future.done():
+            self.future.set_result([message])
+            return True
+        return super().add_message(message)
 
 
 class _OneSession(Manager):  # type: ignore[misc]
@@ -154,7 +165,8 @@ class AmiSession:
         if self.lost.is_set():
             raise AmiUnavailable("the manager interface is away")
         _check_values(fields)
-        future = self._manager.send_action({"Action": name, **fields}, as_list=as_list)
+        action = {"Action": name, **fields}
+        future = self._manager.send_action(_Listing(action) if as_list else action, as_list=as_list)
         gone = asyncio.create_task(self.lost.wait(), name="ami-lost")
         try:
             await asyncio.wait({future, gone}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)

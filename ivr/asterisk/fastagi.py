@@ -31,6 +31,7 @@ class AgiSession:
         self._writer = writer
         self.env = env
         self.hung_up = False
+        self._usage_may_follow = False
 
     def argument(self, number: int) -> str:
         return self.env.get(f"agi_arg_{number}", "")
@@ -65,6 +66,9 @@ class AgiSession:
                 raise CallerHungUp
             if line.startswith("520-"):
                 await self._skip_usage()
+                if self._usage_may_follow:  # the tail of the command before: EXEC's 1 reads as "show the usage"
+                    self._usage_may_follow = False
+                    continue
                 raise AgiProtocolError("Asterisk did not understand a command")
             reply = parse_reply(line)
             if reply is None:
@@ -74,6 +78,7 @@ class AgiSession:
                 raise CallerHungUp
             if reply.code != 200:
                 raise AgiProtocolError(f"Asterisk answered {reply.code}")
+            self._usage_may_follow = reply.result == 1
             return reply
 
     async def _skip_usage(self) -> None:
@@ -122,6 +127,9 @@ class AgiServer:
             task.set_name(f"agi-{session.env['agi_uniqueid'][:40]}")
             await self._handler(session)
         except CallerHungUp:
+            pass
+        except asyncio.CancelledError:
+            # The server stops; nothing runs after this. Let through, streams.py would log it as a fault (Python 3.11).
             pass
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             log.info("an AGI connection without a greeting was closed")

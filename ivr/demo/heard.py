@@ -13,8 +13,12 @@ from pathlib import Path
 from ivr.prompts.alaw import RATE, decode
 
 FRAME = 160
-SAME = 0.9
-"""Correlation of loudness over the whole phrase: the same phrase gives 0.98 and more, another one at most 0.6."""
+SAME = 0.85
+"""Correlation of loudness: measured, the same phrase gives 0.92 and more, another one at most 0.77."""
+FIRST_S = 3.0
+"""Only so much of a phrase is compared: on a busy machine a recording may slip by a packet later on."""
+LATE = 15
+"""A recording may begin so many frames after the phrase did."""
 SPEECH_RMS = 300.0  # -41 dBFS
 
 
@@ -32,8 +36,8 @@ class Recording:
 
     def find(self, phrase: Path) -> float | None:
         """Seconds into the recording at which this phrase (raw A-law) begins; None when it was not heard."""
-        piece = _loudness(decode(phrase.read_bytes()))
-        ear = self.loudness
+        piece = _loudness(decode(phrase.read_bytes()[: round(FIRST_S * RATE)]))
+        ear = [0.0] * LATE + list(self.loudness)
         size = len(piece)
         if size < 10 or len(ear) < size:
             return None
@@ -53,7 +57,7 @@ class Recording:
             score = sum(map(mul, shape, ear[at : at + size])) / (norm * math.sqrt(spread))
             if score > best:
                 best, place = score, at
-        return place * FRAME / RATE if best >= SAME else None
+        return max(0.0, (place - LATE) * FRAME / RATE) if best >= SAME else None
 
     def speech_s(self, start_s: float, end_s: float) -> float:
         """Seconds in this stretch that were loud enough to be somebody speaking."""

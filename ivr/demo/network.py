@@ -93,12 +93,13 @@ async def _sit_down(town: Town, seats: SqlSeats, extension: str) -> bool:
         async with asyncio.timeout(SEAT_S):
             await _until(town.registered)
             log.info("telephone %s is registered", extension)
-            while not await _is_ready(seats, extension):
+            while True:
                 await town.dial("desk", "*11", "ready")
                 await asyncio.sleep(PAUSE_S)
                 await _until(town.hung_up, "desk")
-            log.info("seat %s is ready", extension)
-            return True
+                if await _is_ready(seats, extension):
+                    log.info("seat %s is ready", extension)
+                    return True
     except TimeoutError:
         log.error("seat %s could not be made ready by dialling *11", extension)
         return False

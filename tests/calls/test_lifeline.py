@@ -71,10 +71,13 @@ async def test_an_emergency_that_the_engine_saw_and_the_lifeline_too_is_one_inci
     async with place([WANG], IVR_AGI_LEASE_S="3") as (system, town):
         duty = town.duty(DUTY, Answers(after_s=0.5))
         town.family("13800000001", NoAnswer())
+        await town.agent("1001", system.agents["1001"], NoAnswer())
+        await system.ready("1001")  # while a seat rings, the duty phone is the lifeline's alone
         elder = await town.call("02150001111", "12349120")
         await elder.hears(prompt("emergency/help_is_coming"), first_s=1)
         system.freeze("engine")
-        await (await duty.called(within=20)).answered()
+        await elder.hears(prompt("lifeline/connecting"), within=20)
+        await (await duty.called(within=10)).answered()
         system.thaw("engine")
         await asyncio.sleep(3)
         assert len(await system.incidents()) == 1

@@ -8,13 +8,14 @@ import pytest
 
 from ivr.store.db import Store
 from ivr.store.journal import Journal
-from tests.store.processes import start_writer
+from tests.store.processes import go, start_writer
 
 
 @pytest.mark.parametrize("after_acks", [1, 60, 300])
 async def test_everything_acknowledged_survives_kill_9(url: str, after_acks: int) -> None:
     writer = await start_writer(url, "victim")
     assert writer.stdout is not None
+    go(writer)
     acknowledged = [int(await writer.stdout.readline()) for _ in range(after_acks)]
     writer.kill()
     rest, _ = await writer.communicate()

@@ -11,7 +11,7 @@ import pytest
 from ivr.store.db import Store
 from ivr.store.doorbell import Doorbell
 from ivr.store.journal import Event, Journal
-from tests.store.processes import start_writer
+from tests.store.processes import go, start_writer
 
 
 async def _follow(store: Store, wanted: int) -> list[Event]:
@@ -27,11 +27,13 @@ async def test_follower_never_misses_an_event_of_two_processes(store: Store, url
     """A number that appears behind the follower's cursor would be lost for ever."""
     following = asyncio.create_task(_follow(store, 1000))
     writers = [await start_writer(url, name, 500) for name in ("left", "right")]
+    for writer in writers:
+        go(writer)
     outputs = await asyncio.gather(*(writer.communicate() for writer in writers))
     assert [writer.returncode for writer in writers] == [0, 0]
     assert all(len(out.split()) == 500 for out, _ in outputs)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         seen = await following
     numbers = [one.seq for one in seen]
     assert numbers == sorted(set(numbers))

@@ -31,6 +31,9 @@ async def main(url: str, name: str, count: int) -> None:
             sys.stdout.flush()
 
     async with Store(url, name=name, write_timeout_s=30) as store:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(sys.stdin.readline)  # so that two processes begin at the same moment
         await asyncio.gather(*(write_one_after_another(store) for _ in range(AT_ONCE)))
 
 

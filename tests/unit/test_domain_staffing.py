@@ -201,11 +201,12 @@ def any_leg(draw: st.DrawFn, number: int) -> LegView:
 
 @st.composite
 def any_view(draw: st.DrawFn) -> IncidentView:
-    return view(*(draw(any_leg(number)) for number in range(draw(st.integers(0, 5)))))
+    legs = [draw(any_leg(number)) for number in range(draw(st.integers(0, 5)))]
+    return view(*{(one.role, one.phone): one for one in legs}.values())  # a phone is one leg, as in the table
 
 
 @given(any_view(), st.sets(st.sampled_from(["1000", "1001", "1002", "1009"])), st.sampled_from(["", DUTY]))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_rules_that_always_hold(found: IncidentView, ready: set[str], duty_phone: str) -> None:
     result = next_step(found, ready, duty_phone, POLICY, at(100))
     live = {one.id: one for one in found.legs if one.live}

@@ -1,0 +1,119 @@
+"""What those hear whom we dial. Answered is not accepted: a voicemail answers too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from ivr.callflows import legs
+from ivr.callflows.call import CallerHungUp
+from ivr.services.incident_desk import IncidentDesk
+from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryLegs
+from tests.doubles.scripted_call import ScriptedCall
+
+Flow = Callable[[ScriptedCall, IncidentDesk, str, str], Awaitable[None]]
+ALL: list[Flow] = [legs.agent_leg, legs.duty_leg, legs.family_leg, legs.elder_leg]
+
+
+async def told(flow: Flow, *presses: str, accepts: bool = True, gone_at: str = "") -> list[str]:
+    """What was heard and put on record, in order."""
+    story: list[str] = []
+    records = MemoryLegs(story)
+    records.accepts = accepts
+    desk = IncidentDesk(MemoryIncidents(story), records, MemoryCalls(story))
+    await flow(ScriptedCall(*presses, story=story, gone_at=gone_at), desk, "A1", "ROOM")
+    return story
+
+
+async def test_the_first_seat_to_pick_up_has_it() -> None:
+    assert await told(legs.agent_leg) == ["accept A1 if first", "play agent/emergency", "room ROOM helper"]
+
+
+async def test_the_second_seat_hears_that_a_colleague_was_first_and_is_free_again() -> None:
+    assert await told(legs.agent_leg, accepts=False) == [
+        "accept A1 if first",
+        "mark A1 cancelled",
+        "play agent/already_taken",
+        "hangup",
+    ]
+
+
+async def test_the_duty_phone_is_in_the_room_after_pressing_1() -> None:
+    assert await told(legs.duty_leg, "1") == [
+        "ask duty/emergency 1",
+        "accept A1 if first",
+        "play duty/connecting",
+        "room ROOM helper",
+    ]
+
+
+async def test_the_duty_phone_that_presses_too_late_is_told_so() -> None:
+    assert await told(legs.duty_leg, "1", accepts=False) == [
+        "ask duty/emergency 1",
+        "accept A1 if first",
+        "mark A1 cancelled",
+        "play agent/already_taken",
+        "hangup",
+    ]
+
+
+async def test_a_machine_at_the_duty_phone_is_nobody() -> None:
+    assert await told(legs.duty_leg) == ["ask duty/emergency 1", "mark A1 not_confirmed", "hangup"]
+
+
+async def test_a_relative_who_presses_1_is_in_the_room() -> None:
+    assert await told(legs.family_leg, "1") == [
+        "ask family/alarm 12",
+        "accept A1",
+        "play family/connecting",
+        "room ROOM helper",
+    ]
+
+
+async def test_a_relative_who_presses_2_has_declined_and_is_thanked() -> None:
+    assert await told(legs.family_leg, "2") == [
+        "ask family/alarm 12",
+        "declined A1",
+        "play family/declined",
+        "hangup",
+    ]
+
+
+@pytest.mark.parametrize("pressed", ["", "9"])
+async def test_a_voicemail_or_a_child_with_the_keys_is_not_a_relative(pressed: str) -> None:
+    assert await told(legs.family_leg, pressed) == [
+        "ask family/alarm 12",
+        "mark A1 not_confirmed",
+        "play family/not_confirmed",
+        "hangup",
+    ]
+
+
+async def test_the_elder_called_back_presses_nothing() -> None:
+    assert await told(legs.elder_leg) == ["play elder/call_back", "accept A1", "room ROOM elder"]
+
+
+@pytest.mark.parametrize("flow", ALL)
+async def test_every_way_through_every_leg_ends_out_of_agi(flow: Flow) -> None:
+    """Whatever is pressed and whoever was first: no journey falls off its end, which would leave a caller to the
+    dialplan's last resort."""
+    for pressed in ("", "1", "2", "#"):
+        for accepts in (True, False):
+            story = await told(flow, pressed, accepts=accepts)
+            assert story[-1] in ("hangup", "room ROOM helper", "room ROOM elder"), story
+
+
+@pytest.mark.parametrize("flow", ALL)
+async def test_a_room_is_entered_only_by_who_was_accepted(flow: Flow) -> None:
+    for pressed in ("", "1", "2"):
+        story = await told(flow, pressed)
+        if any(line.startswith("room") for line in story):
+            assert any(line.startswith("accept A1") for line in story), story
+
+
+@pytest.mark.parametrize("verb", ["ask", "play"])
+async def test_who_hangs_up_in_mid_prompt_is_in_no_room(verb: str) -> None:
+    for flow in (legs.duty_leg, legs.family_leg):
+        with pytest.raises(CallerHungUp):
+            await told(flow, "1", gone_at=verb)

@@ -1,0 +1,36 @@
+"""The outbound side of an Asterisk that is not there: dials are kept, and may be refused or lost."""
+
+from __future__ import annotations
+
+from ivr.domain.incident import Role
+
+
+class PretendTelephony:
+    def __init__(self, story: list[str], **seats: str) -> None:
+        self.story = story
+        self.up = True
+        self.seats = seats
+        self.dialled: list[tuple[Role, str, str, float]] = []
+        self.hung_up: list[str] = []
+        self.refuse: dict[str, Exception] = {}
+        """What the next dial to a number raises; "" for any number."""
+        self.down_on_refusal = False
+
+    @property
+    def is_up(self) -> bool:
+        return self.up
+
+    def idle_seats(self) -> dict[str, str]:
+        return {extension.removeprefix("seat"): name for extension, name in self.seats.items()}
+
+    async def dial(self, attempt_id: str, role: Role, phone: str, room: str, ring_s: float) -> None:
+        failure = self.refuse.pop(phone, None)
+        if failure is not None:
+            self.up = self.up and not self.down_on_refusal
+            raise failure
+        self.story.append(f"dial {attempt_id}")
+        self.dialled.append((role, phone, room, ring_s))
+
+    async def hang_up(self, uniqueid: str) -> None:
+        self.hung_up.append(uniqueid)
+        self.story.append(f"hang up {uniqueid}")
