@@ -22,6 +22,7 @@ from bench.place import Place, place
 
 NATIVE, ENGINE = "9001", "9002"
 ARMS = {"native": NATIVE, "engine": ENGINE}
+GREETING_S = 3.0  # the greeting as callers hear it
 COARSE, FINE = 1.25, 1.06
 SIPP_CORE, SYSTEM_CORE = 0, 1
 
@@ -191,7 +192,7 @@ class RateBench:
         return rate
 
 
-async def run(*, quick: bool, rounds: int | None = None, seconds: float | None = None, prompt_s: float = 0.2) -> dict[str, Any]:
+async def run(*, quick: bool, rounds: int | None = None, seconds: float | None = None, prompt_s: float = GREETING_S) -> dict[str, Any]:
     rounds, seconds = rounds or (2 if quick else 8), seconds or (5.0 if quick else 15.0)
     if (os.cpu_count() or 1) < 2:
         raise SystemExit("需要两个处理器 · the rate needs two processors: one for SIPp, one for the system")

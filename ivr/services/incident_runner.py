@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ivr.domain import cascade, staffing
 from ivr.domain.incident import IncidentView, LegState, Outcome, Role
@@ -122,19 +123,23 @@ class IncidentRunner:
         family = cascade.next_step([leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)], policy.family)
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
-        async with asyncio.TaskGroup() as group:
-            for extension in staff.ring_agents:
-                group.create_task(self._dial(view, Role.AGENT, extension, policy.agent_ring_s, seats[extension]))
-            for leg_id in family.dial:
-                group.create_task(self._dial(view, Role.FAMILY, by_id[leg_id].phone, policy.family_ring_s))
-            if staff.ring_duty:
-                group.create_task(self._dial(view, Role.SUPERVISOR, policy.duty_phone, policy.agent_ring_s, "值班电话"))
-                group.create_task(self._incidents.escalated(view.id, "duty_phone"))
-            if staff.ring_elder and view.elder_phone and is_dialable(view.elder_phone):
-                group.create_task(self._dial(view, Role.ELDER, view.elder_phone, policy.elder_ring_s, "老人"))
-            if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
-                group.create_task(self._incidents.escalated(view.id, "family_not_reached"))
-            group.create_task(self._cancel(view, [*staff.cancel, *family.cancel]))
+        deeds: list[Coroutine[Any, Any, None]] = []
+        for extension in staff.ring_agents:
+            deeds.append(self._dial(view, Role.AGENT, extension, policy.agent_ring_s, seats[extension]))
+        for leg_id in family.dial:
+            deeds.append(self._dial(view, Role.FAMILY, by_id[leg_id].phone, policy.family_ring_s))
+        if staff.ring_duty:
+            deeds.append(self._dial(view, Role.SUPERVISOR, policy.duty_phone, policy.agent_ring_s, "值班电话"))
+            deeds.append(self._incidents.escalated(view.id, "duty_phone"))
+        if staff.ring_elder and view.elder_phone and is_dialable(view.elder_phone):
+            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, policy.elder_ring_s, "老人"))
+        if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
+            deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
+        deeds.append(self._cancel(view, [*staff.cancel, *family.cancel]))
+        # No TaskGroup: one that fails would stop the others between their record and their dial.
+        for result in await asyncio.gather(*deeds, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
         return min(AUDIT_S, staff.look_again_s or AUDIT_S)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:

@@ -20,9 +20,12 @@ class Place:
     sipp: SippCommand
     people: Sequence[Person] = ()
     options: dict[str, str] = field(default_factory=dict)
+    engine_options: dict[str, str] = field(default_factory=dict)
 
     async def __aenter__(self) -> tuple[System, Town]:
-        self.system = System(self.folder, self.ports, self.people, options=self.options)
+        self.system = System(
+            self.folder, self.ports, self.people, options=self.options, engine_options=self.engine_options
+        )
         await self.system.__aenter__()
         s = self.system.settings
         self.town = await Town(s.sip_port, s.trunk_port, self.sipp, ports=self.ports).__aenter__()

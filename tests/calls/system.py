@@ -91,6 +91,8 @@ class System:
     duty_phone: str = DUTY
     with_console: bool = True
     options: dict[str, str] = field(default_factory=dict)
+    engine_options: dict[str, str] = field(default_factory=dict)
+    """What only the engine sees: it can be sent round by a port that a test listens on."""
 
     def __post_init__(self) -> None:
         rtp = self.ports.take_range(120)
@@ -169,10 +171,11 @@ class System:
             await self.until(self._console_is_up, 30, "console")
 
     async def _spawn(self, name: str, argv: Sequence[str]) -> None:
+        own = self.engine_options if name == "engine" else {}
         with (self.folder / "log" / f"{name}.log").open("ab") as log:
             self.processes[name] = await asyncio.create_subprocess_exec(
                 *argv, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, **self.env}, start_new_session=True,
+                env={**os.environ, **self.env, **own}, start_new_session=True,
             )  # fmt: skip
 
     async def cli(self, command: str) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,8 @@ class Demo:
 
     @property
     def settings(self) -> Settings:
-        return Settings(**{name.removeprefix("IVR_").lower(): value for name, value in self.env.items()})
+        values: dict[str, Any] = {name.removeprefix("IVR_").lower(): value for name, value in self.env.items()}
+        return Settings(**values)
 
     async def ivr(self, *words: str) -> tuple[int, str]:
         asking = await asyncio.create_subprocess_exec(

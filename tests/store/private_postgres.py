@@ -105,11 +105,15 @@ class PrivatePostgres:
         found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/postgres"), key=lambda p: len(str(p)))
         programs = found[-1].parent
         if self._as_user and not self._may_run(programs / "postgres"):
-            # The checkout is not world-readable: a copy is.
-            copy = self.home / "programs"
-            shutil.copytree(programs.parent, copy, symlinks=True)
+            # The checkout is not world-readable: a copy is. The libraries beside the package keep their relative place.
+            package = programs.parent.parent
+            copy = self.home / "wheel"
+            shutil.copytree(programs.parent, copy / package.name / programs.parent.name, symlinks=True)
+            libraries = package.with_name(package.name + ".libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, copy / libraries.name, symlinks=True)
             subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
-            programs = copy / "bin"
+            programs = copy / package.name / programs.parent.name / "bin"
         return programs
 
     def _may_run(self, program: Path) -> bool:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tests.calls.harness.behaviours import Behaviour, Unreachable
 from tests.calls.harness.exchange import CallRecord, Exchange
-from tests.calls.harness.legs import IncomingLeg
+from tests.calls.harness.legs import IncomingLeg, Leg
 from tests.calls.harness.ports import PortBlock
 from tests.calls.harness.rtp import RtpPeer
-from tests.calls.harness.sipp import Sipp, SippCommand, SippFailed
+from tests.calls.harness.sipp import FOR_CALLS, Sipp, SippCommand, SippFailed
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class AgentPhone(Phone):
         line.register_default(self._take)
         self._secret, self.registered = secret, False
         self._registrations = itertools.count(1)
+        self.dialled: list[Leg] = []
 
     async def register(self, expires_s: int = 600) -> None:
         """Raises SippFailed when Asterisk does not accept it."""
@@ -133,7 +134,45 @@ class AgentPhone(Phone):
     async def unregister(self) -> None:
         await self.register(expires_s=0)
 
+    async def dials(self, number: str) -> Leg:
+        """Call `number` from this phone, with its credentials; returns as soon as the INVITE is on its way."""
+        workshop, rtp = self._workshop, await RtpPeer.open()
+        folder = workshop.folder / f"{self.number}-dials-{len(self.dialled) + 1}"
+        keys: dict[str, str | int] = {"from_number": self.number, "port": self.exchange.port, "rtp_port": rtp.port}
+        options = (*FOR_CALLS, "-s", number, "-au", self.number, "-ap", self._secret)
+        remote = ("127.0.0.1", self.exchange.port)
+        sipp = await Sipp.start(
+            workshop.sipp, "agent_caller", remote, folder, workshop.ports, keys=keys, options=options
+        )
+
+        def placed() -> CallRecord | None:
+            mine = (c for c in self.exchange.calls.values() if c.phone_port == sipp.port and c.ended_at is None)
+            return next(mine, None)
+
+        try:
+            record = await self.exchange.bell.until(placed, 5.0, f"INVITE of {self.number} to {number}")
+        except BaseException as failure:
+            failure.add_note(sipp.errors())
+            rtp.close()
+            await sipp.kill()
+            raise
+        leg = Leg(self.exchange, record, sipp, rtp)
+        self.dialled.append(leg)
+        attending = asyncio.create_task(self._speak_and_hear(leg))
+        self._endings.add(attending)
+        attending.add_done_callback(self._endings.discard)
+        return leg
+
+    async def _speak_and_hear(self, leg: Leg) -> None:
+        bell, for_ever = self.exchange.bell, float(10**6)
+        await bell.until(lambda: leg.record.far_media or leg.record.ended_at, for_ever, "media")
+        if leg.record.far_media is not None:
+            leg.start_media()
+        await bell.until(lambda: leg.record.ended_at and leg.final_status not in (401, None), for_ever, "end")
+        await leg.finish()
+
     async def close(self) -> None:
+        await asyncio.gather(*(leg.finish() for leg in self.dialled), return_exceptions=True)
         if self.registered:
             with contextlib.suppress(SippFailed):
                 await self.unregister()

@@ -1,0 +1,50 @@
+"""`python -m bench [emergencies|rate|memory …] [--quick]`; `make bench` runs all of it, about 15 minutes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from bench import emergencies, machine, memory, rate, report
+from ivr.settings import PROJECT_ROOT
+
+PARTS = ("emergencies", "memory", "rate")  # the rate last: it keeps to one processor
+RESULTS = PROJECT_ROOT / "build" / "bench" / "results.json"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="ivr bench", description="性能测量 measure this machine")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all of them when none is named")
+    parser.add_argument("--quick", action="store_true", help="看看能不能跑 a few calls: shows that it runs, not how fast")
+    parser.add_argument("--rounds", type=int, help="rounds of the rate (8)")
+    parser.add_argument("--seconds", type=float, help="seconds a block of the rate (15)")
+    parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")
+    args = parser.parse_args()
+    chosen = [part for part in PARTS if not args.parts or part in args.parts]
+    results: dict[str, Any] = {"machine": machine.describe(), "quick": args.quick}
+    for key, value in results["machine"].items():
+        print(f"{key:14}{value}")
+    for part in chosen:
+        load = os.getloadavg()
+        print(f"\n== {part}  (load {load[0]:.2f})", flush=True)
+        results[part] = asyncio.run(_run(part, args))
+        results[part]["load_before"], results[part]["load_after"] = load, os.getloadavg()
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(results, ensure_ascii=False, indent=1))
+    print("\n" + report.table(report.rows(results)))
+    print(f"\n{RESULTS}")
+    return 0
+
+
+async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
+    if part == "rate":
+        return await rate.run(quick=args.quick, rounds=args.rounds, seconds=args.seconds, prompt_s=args.prompt)
+    return await (emergencies if part == "emergencies" else memory).run(quick=args.quick)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Figures as a table, each beside its target."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+Row = tuple[str, str, str]
+_NAMES = {
+    "committed": "INVITE → 事件已落盘 incident committed",
+    "answered": "INVITE → 200 老人听到应答 elder answered",
+    "agent": "INVITE → 第一个坐席 first agent INVITE",
+    "family": "INVITE → 第一个家属 first family INVITE",
+}
+
+
+def rows(results: dict[str, Any]) -> list[Row]:
+    found: list[Row] = []
+    if part := results.get("emergencies"):
+        for what, one in part["ms"].items():
+            target = f"p95 ≤ {one['target_p95'] / 1000:g} s" if one["target_p95"] else ""
+            said = f"p50 {one['p50']:.0f}, p95 {one['p95']:.0f}, p99 {one['p99']:.0f}, max {one['max']:.0f} ms"
+            found.append((_NAMES[what], said + (f", {one['missing']} missing" if one["missing"] else ""), target))
+        trouble = f"{part['failed_calls']} failed, {part['repeated_invites']} repeated INVITEs"
+        found.append((f"{part['emergencies']} 次紧急呼叫 emergencies", trouble, "0, 0"))
+    if part := results.get("rate"):
+        low, high = part["ratio_interval"]
+        found += [
+            ("接听速率 原生 answered calls, native", f"{part['native_per_s']:.1f} /s", ""),
+            ("接听速率 引擎 answered calls, engine", f"{part['engine_per_s']:.1f} /s", ""),
+            ("速率比 ratio of rates (R1)", f"{part['ratio']:.2f} [{low:.2f}, {high:.2f}]", "≥ 0.6"),
+            ("每通 CPU 原生 CPU per call, native", f"{part['native_cpu_ms']:.2f} ms", ""),
+            (
+                "每通 CPU 引擎 CPU per call, engine",
+                f"{part['engine_cpu_ms']:.2f} ms (Asterisk {part['engine_cpu_ms_asterisk']:.2f}, "
+                f"Python {part['engine_cpu_ms_python']:.2f})",
+                "",
+            ),
+            ("CPU 比 ratio of CPU (R2)", f"{part['cpu_ratio']:.2f}", "(≤ 2.5)"),
+        ]
+    if part := results.get("memory"):
+        idle, per_call = part["idle"], part["waiting"]["kb_per_call"]
+        parts = ", ".join(f"{name} {one['pss_mb']:.0f}" for name, one in idle["parts"].items())
+        found += [
+            ("空闲内存 idle, PSS", f"{idle['pss_mb']:.0f} MB ({parts})", f"≤ {idle['target_mb']} MB"),
+            ("空闲内存 idle, sum of RSS", f"{idle['rss_mb']:.0f} MB", ""),
+            (
+                "每位等候者 each waiting caller, PSS",
+                f"{per_call['pss_kb']:.0f} kB (Asterisk {per_call['asterisk_kb']:.0f}, "
+                f"engine {per_call['engine_kb']:.0f}, console {per_call['console_kb']:.0f})",
+                "",
+            ),
+        ]
+    return found
+
+
+def table(found: list[Row]) -> str:
+    head: Row = ("指标 figure", "结果 measured", "目标 target")
+    widths = [max(_width(row[n]) for row in (head, *found)) for n in range(3)]
+    lines = ["  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip()
+             for row in (head, *found)]  # fmt: skip
+    return "\n".join([lines[0], "-" * (sum(widths) + 4), *lines[1:]])
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
