@@ -19,7 +19,7 @@ RESULTS = PROJECT_ROOT / "build" / "bench" / "results.json"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="ivr bench", description="性能测量 measure this machine")
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all of them when none is named")
-    parser.add_argument("--quick", action="store_true", help="看看能不能跑 a few calls: shows that it runs, not how fast")
+    parser.add_argument("--quick", action="store_true", help="a few calls: shows that it runs, not how fast")
     parser.add_argument("--rounds", type=int, help="rounds of the rate (8)")
     parser.add_argument("--seconds", type=float, help="seconds a block of the rate (15)")
     parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")

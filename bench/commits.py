@@ -1,8 +1,8 @@
-"""An independent reader: when does another process first see a committed incident? One line for each, on standard output.
+"""An independent reader: when does another process first see a committed incident? One line for each.
 
-`python -m bench.commits yinling.db`: monotonic time, caller's number, incident. SQLite shows a reader a transaction only
-after the write-ahead log is synced, so what is seen is durable. It looks every millisecond: figures are at most that
-(and its own query) too large.
+`python -m bench.commits yinling.db`: monotonic time, caller's number, incident, on standard output. SQLite shows a
+reader a transaction only after the write-ahead log is synced, so what is seen is durable. It looks every millisecond:
+figures are at most that (and its own query) too large.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def name(pid: int) -> str:
         return "asterisk"
     if "ivr.cli" in words:
         return "ivr " + words[words.index("ivr.cli") + 1]
-    return next((f"ivr {then}" for word, then in zip(words, words[1:], strict=False) if word.endswith("/ivr")), words[0])
+    return words[0]
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def dialplan(inbound: str, prompt: str) -> str:
     """The native arm, and the arrival step of this very dialplan that ends where the queue would begin."""
     found = re.search(r"^\[arrival\]\n(.*?)(?=^\[)", inbound, re.DOTALL | re.MULTILINE)
     assert found, "dialplans/inbound.conf.j2 has no [arrival]"
-    step = found[1].replace("?route,s,1:lifeline,s,1", "?done,s,1:bench-lost,s,1").replace("lifeline,s,1", "bench-lost,s,1")
+    step = found[1].replace("?route,s,1:", "?done,s,1:").replace("lifeline,s,1", "bench-lost,s,1")
     return f"""[from-trunk]
 exten => {NATIVE},1,Answer(,i)
  same => n,Playback({prompt})
@@ -159,7 +159,8 @@ class RateBench:
         return ""
 
     def _tickets(self) -> int:
-        return self.at.count("SELECT count(*) FROM ticket JOIN call ON call.id = ticket.call_id WHERE answered_at NOT NULL")
+        answered = "JOIN call ON call.id = ticket.call_id WHERE answered_at NOT NULL"
+        return self.at.count(f"SELECT count(*) FROM ticket {answered}")
 
     async def _lost(self) -> int:
         said = await self.at.system.cli("dialplan show globals") or ""
@@ -192,7 +193,9 @@ class RateBench:
         return rate
 
 
-async def run(*, quick: bool, rounds: int | None = None, seconds: float | None = None, prompt_s: float = GREETING_S) -> dict[str, Any]:
+async def run(
+    *, quick: bool, rounds: int | None = None, seconds: float | None = None, prompt_s: float = GREETING_S
+) -> dict[str, Any]:
     rounds, seconds = rounds or (2 if quick else 8), seconds or (5.0 if quick else 15.0)
     if (os.cpu_count() or 1) < 2:
         raise SystemExit("需要两个处理器 · the rate needs two processors: one for SIPp, one for the system")

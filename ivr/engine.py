@@ -33,6 +33,7 @@ from ivr.store.tickets import SqlTickets
 log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 1.0
+SEATS_CHANGED = ("agent.state_changed", "user.added")
 
 
 class Engine:
@@ -98,11 +99,11 @@ class Engine:
 
     async def follow_journal(self, after: int) -> None:
         """What this process or the console put on record sets things moving."""
-        async for batch in self.journal.follow(after):
+        async for batch in self.journal.follow(after, besides_incidents=SEATS_CHANGED):
             for event in batch:
                 if event.incident_id is not None:
                     self.runner.wake(event.incident_id)
-                if event.kind in ("agent.state_changed", "user.added") and self.link.is_up:
+                if event.kind in SEATS_CHANGED and self.link.is_up:
                     await self._sync_seats()
 
     async def _sync_seats(self) -> None:
@@ -124,8 +125,11 @@ class Engine:
                 "devices": self.node.devices.all(),
             }
             temporary = path.with_suffix(".new")
-            temporary.write_text(json.dumps(status))
-            temporary.replace(path)
+            try:
+                temporary.write_text(json.dumps(status))
+                temporary.replace(path)
+            except OSError as exc:  # a full disk must not end the engine
+                log.error("status not written: %s", exc.strerror)
             await asyncio.sleep(STATUS_EVERY_S)
 
     async def run(self) -> None:

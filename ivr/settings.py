@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     tools_dir: Path = PROJECT_ROOT / "build" / "tools"
     """Programs fetched without root (Asterisk, SIPp); may be shared by instances."""
     database_url: str = ""
-    """Empty: SQLite in `data_dir`. Else `postgresql+asyncpg://…` or `sqlite+aiosqlite:///…`."""
+    """Empty: SQLite in `data_dir`. Else `postgresql+psycopg://…` or `sqlite+aiosqlite:///…`."""
 
     bind_host: str = "127.0.0.1"
     """Where SIP, RTP and the console listen. Loopback until told otherwise."""
@@ -73,20 +73,20 @@ class Settings(BaseSettings):
     node: str = "node1"
     """Name of this Asterisk node; channel keys are (node, uniqueid)."""
 
-    agi_lease_s: int = 5
+    agi_lease_s: Annotated[int, Field(ge=2, le=60)] = 5
     """A caller waits at most this long on an engine that does not answer before the lifeline takes over."""
-    family_ring_s: int = 25
-    family_parallel: int = 2
-    family_rounds: int = 2
-    agent_ring_s: int = 30
-    duty_ring_s: int = 40
-    queue_timeout_s: int = 180
+    family_ring_s: Annotated[int, Field(ge=1, le=120)] = 25
+    family_parallel: Annotated[int, Field(ge=1, le=10)] = 2
+    family_rounds: Annotated[int, Field(ge=1, le=10)] = 2
+    agent_ring_s: Annotated[int, Field(ge=1, le=120)] = 30
+    duty_ring_s: Annotated[int, Field(ge=1, le=120)] = 40
+    queue_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
-    engine_hang_s: float = 20.0
+    engine_hang_s: Annotated[float, Field(ge=2)] = 20.0
     """The supervisor kills and restarts an engine whose heartbeat is older than this."""
     restart_parts: bool = True
     """The supervisor restarts a part that ended by itself."""
-    session_hours: int = 12
+    session_hours: Annotated[int, Field(ge=1, le=168)] = 12
     log_level: str = "INFO"
 
     speech_model_dir: Path | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import stat
 import sys
@@ -14,6 +15,8 @@ from ivr.asterisk.instance_files import link_asterisk_data, templates_in, write_
 from ivr.domain.numbers import is_dialable
 from ivr.prompts.install import install_prompts
 from ivr.settings import PROJECT_ROOT, Settings, SettingsError
+
+log = logging.getLogger(__name__)
 
 CONF_TEMPLATES = PROJECT_ROOT / "asterisk-conf"
 DIALPLAN_TEMPLATES = PROJECT_ROOT / "dialplans"
@@ -37,7 +40,7 @@ pbx_config
 # The events the engine acts on; everything else never leaves Asterisk.
 EVENTS = """
 FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin QueueCallerLeave
-QueueCallerAbandon AgentCalled AgentConnect AgentComplete AgentRingNoAnswer DeviceStateChange
+QueueCallerAbandon AgentCalled AgentConnect AgentComplete AgentRingNoAnswer DialEnd DeviceStateChange
 CoreShowChannel CoreShowChannelsComplete QueueParams QueueMember QueueEntry QueueStatusComplete
 DeviceStateListComplete
 """.split()
@@ -125,7 +128,9 @@ def render_seats(settings: Settings, seats: Sequence[SeatLogin]) -> None:
 def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:
     """Asterisk's own documentation and our sounds, side by side."""
     link_asterisk_data(data, asterisk_data_dir)
-    install_prompts(PROMPTS / "zh_CN", settings.data_dir / "prompts", data / "sounds" / "zh_CN")
+    installed = install_prompts(PROMPTS / "zh_CN", settings.data_dir / "prompts", data / "sounds" / "zh_CN")
+    for refused in installed.refused:
+        log.warning("own recording not used, ours is played: %s", refused)
     for name in ("queue", "emergency"):
         folder = data / "moh" / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiSession, AmiUnavailable, keep_session
@@ -34,6 +35,16 @@ class Snapshot:
 
     channels: dict[str, Channel]
     members: dict[str, Member]
+    asterisk_started: datetime | None
+
+
+def _started(status: AmiEvent) -> datetime | None:
+    """CoreStatus gives local date and time without a zone (manager.c)."""
+    try:
+        text = f"{status['corestartupdate']} {status['corestartuptime']}"
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").astimezone()
+    except ValueError:
+        return None
 
 
 Item = AmiEvent | Snapshot
@@ -118,6 +129,7 @@ class AsteriskLink:
         await self._refresh(self._reader)
 
     async def _refresh(self, session: AmiSession) -> None:
+        status = await session.action("CoreStatus")
         channels = await session.listing("CoreShowChannels")
         queue = await session.listing("QueueStatus", Queue="hotline")
         devices = await session.listing("DeviceStateList")
@@ -131,6 +143,7 @@ class AsteriskLink:
                     if c.name == "CoreShowChannel"
                 },
                 {m["location"]: Member(m["location"], m["paused"] == "1") for m in queue if m.name == "QueueMember"},
+                _started(status),
             )
         )
 

@@ -64,7 +64,8 @@ class AsteriskNode:
         """The link's consumer. Records are queued in order and committed together, so a burst does not pile up."""
         if isinstance(item, Snapshot):
             await self._settle()
-            await reconcile({c.uniqueid: c.state for c in item.channels.values()}, self._legs, self._calls)
+            channels = {c.uniqueid: c.state for c in item.channels.values()}
+            await reconcile(channels, self._legs, self._calls, asterisk_started=item.asterisk_started)
             await self.sync_seats(item)
             return
         handler = getattr(self, f"_on_{item.name.lower()}", None)
@@ -94,6 +95,8 @@ class AsteriskNode:
 
     def _on_newstate(self, event: AmiEvent) -> None:
         uniqueid = event["uniqueid"]
+        if not _is_ours(uniqueid):
+            return  # a caller's channel: its own AGI step puts the answer on record
         if event["channelstatedesc"] == "Ringing":
             self._record(lambda: self._legs.ringing(uniqueid))
         elif event["channelstatedesc"] == "Up":
@@ -103,18 +106,14 @@ class AsteriskNode:
         uniqueid = event["uniqueid"]
         cause = int(event["cause"]) if event["cause"].isdigit() else 0
 
-        async def both() -> None:
-            await asyncio.gather(
-                self._legs.ended(uniqueid, outcome_of_cause(cause), cause=cause),
-                self._calls.ended(uniqueid, cause=cause),
-            )
-
-        self._record(both)
+        self._record(lambda: self._legs.ended(uniqueid, outcome_of_cause(cause), cause=cause))
+        if not _is_ours(uniqueid):
+            self._record(lambda: self._calls.ended(uniqueid, cause=cause))
 
     def _on_originateresponse(self, event: AmiEvent) -> None:
         if event["response"].lower() != "failure":
             return
-        uniqueid = event["uniqueid"] if len(event["uniqueid"]) == 26 else event["actionid"]
+        uniqueid = event["uniqueid"] if _is_ours(event["uniqueid"]) else event["actionid"]
         reason = int(event["reason"]) if event["reason"].isdigit() else -1
 
         async def unless_hung_up() -> None:
@@ -137,6 +136,12 @@ class AsteriskNode:
         uniqueid, waited = event["uniqueid"], _number(event["holdtime"])
         extension = event["interface"].partition("/")[2]
         self._record(lambda: self._calls.connected(uniqueid, extension, waited))
+
+    def _on_dialend(self, event: AmiEvent) -> None:
+        """A routine caller whom no seat took is answered at the duty phone: he has talked, nobody calls him back."""
+        uniqueid = event["uniqueid"]
+        if uniqueid and event["dialstatus"] == "ANSWER" and event["destchannel"].startswith("PJSIP/trunk-"):
+            self._record(lambda: self._calls.connected(uniqueid, None, 0.0))
 
     def _on_devicestatechange(self, event: AmiEvent) -> None:
         self.devices.heard(event["device"], event["state"])
@@ -183,6 +188,11 @@ class AsteriskNode:
             pass
         except AmiError as exc:
             log.warning("a hang-up could not be sent: %s", exc)
+
+
+def _is_ours(uniqueid: str) -> bool:
+    """A channel that we dialled: it has our ULID; Asterisk's own ids look like 1700000000.1."""
+    return len(uniqueid) == 26 and uniqueid.isalnum()
 
 
 def _number(text: str) -> float:

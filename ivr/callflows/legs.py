@@ -33,6 +33,10 @@ async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) ->
         case Key("1") if await desk.accept(attempt):
             await call.play("family/connecting")
             await call.enter_room(room, "helper")
+        case Key("1"):  # closed meanwhile: somebody has taken care of it
+            await desk.too_late(attempt)
+            await call.play("family/already_answered")
+            await call.hang_up()
         case Key("2"):
             await desk.declined(attempt)
             await call.play("family/declined")

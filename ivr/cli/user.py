@@ -31,9 +31,10 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from ivr.supervisor.first_start import Account, new_secret
     from ivr.supervisor.preflight import is_running, make_data_dir
 
-    if args.extension and not re.fullmatch(r"[1-9]\d{2,5}", args.extension):
+    if args.extension and not re.fullmatch(r"1\d{3}", args.extension):
         raise UsageError(
-            f"分机号 {args.extension!r} 应为 3 到 6 位数字", f"extension {args.extension!r}: 3 to 6 digits"
+            f"分机号 {args.extension!r} 应为 1 开头的 4 位数字（如 1003）",
+            f"extension {args.extension!r}: 4 digits beginning with 1, such as 1003",
         )
     if args.sip_secret and not args.extension:
         raise UsageError("--sip-secret 需要同时给出 --extension", "--sip-secret needs --extension")

@@ -54,6 +54,11 @@ def centre_address(settings: Settings) -> str:
     return f"{host}:{settings.sip_port}"
 
 
+def sounds_of(settings: Settings) -> Path:
+    """What the real system speaks, as this instance installed it."""
+    return settings.asterisk_dir / "data" / "sounds" / "zh_CN"
+
+
 def config_of(settings: Settings) -> Path:
     return settings.town_dir / "etc" / "asterisk.conf"
 
@@ -77,7 +82,7 @@ def render_town(settings: Settings, program: AsteriskProgram, seat: SeatLogin | 
         "elder": people.ELDER,
         "people": people,
         "duty": settings.duty_phone or people.DUTY,
-        "seconds": Centre(settings.asterisk_dir / "data" / "sounds" / "zh_CN").seconds,
+        "seconds": Centre(sounds_of(settings)).seconds,
         "modules": MODULES,
         "modules_dir": program.modules_dir,
         **folders,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ivr.asterisk.config import PROMPTS
 from ivr.demo.heard import Recording, read_recording
+from ivr.demo.render import Centre, sounds_of
 from ivr.demo.story import Story
 from ivr.settings import Settings
 
@@ -37,7 +38,7 @@ def report(settings: Settings, story: Story, folder: Path, kind: str, seat: str 
         for phrase, at in found.items():
             print(f"    {at:6.1f} s  {phrase}")
         if name == "elder":
-            first_heard_s = _agent_heard(story, recording, found)
+            first_heard_s = _agent_heard(settings, story, recording, found, seat)
     if not sides:
         print("  没有录音 no recording")
     missing = _missing(settings, story, first_heard_s, kind, seat)
@@ -58,7 +59,7 @@ def _found(settings: Settings, name: str, recording: Recording) -> dict[str, flo
     found = {}
     for phrase in PHRASES.get(name.partition("-")[0], ()):
         own = phrase.startswith("demo/")
-        folder = PROMPTS if own else settings.asterisk_dir / "data" / "sounds" / "zh_CN"
+        folder = PROMPTS if own else sounds_of(settings)
         path = folder / f"{phrase}.alaw"
         at = recording.find(path) if path.is_file() else None
         if at is not None:
@@ -66,15 +67,19 @@ def _found(settings: Settings, name: str, recording: Recording) -> dict[str, flo
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def _agent_heard(story: Story, elder: Recording, found: dict[str, float]) -> float | None:
-    """Seconds from the press until the elder heard a person of the centre: the demo agent, or a real one speaking."""
-    if story.elder_at is None or story.agent_at is None:
+def _agent_heard(
+    settings: Settings, story: Story, elder: Recording, found: dict[str, float], seat: str | None
+) -> float | None:
+    """Seconds from the press until the elder heard an agent: the demo agent's words, or a real one speaking."""
+    if story.elder_at is None or story.agent_at is None or story.answered_by == "duty":
         return None
     lead = (story.elder_at - story.began).total_seconds()
-    known = [found[phrase] for phrase in AGENT_PHRASES if phrase in found]
-    if known:
-        return lead + min(known)
-    start = max(0.0, (story.agent_at - story.elder_at).total_seconds()) + 1
+    if story.answered_by == seat:
+        known = [found[phrase] for phrase in AGENT_PHRASES if phrase in found]
+        return lead + min(known) if known else None
+    centre = Centre(sounds_of(settings))
+    machine = [at + centre.seconds(phrase) for phrase, at in found.items() if not phrase.startswith("demo/")]
+    start = max((story.agent_at - story.elder_at).total_seconds(), *machine, 0.0) + 0.3
     end = found.get("demo/daughter", elder.seconds)
     return lead + start if elder.speech_s(start, end) >= LEAST_SPEECH_S else None
 
@@ -88,7 +93,7 @@ def _missing(
             (f"电话没有到达引擎，见 {log}/engine.log 和 asterisk.log", f"the call did not reach the engine: see {log}"),
         ]
     missing = []
-    if story.answered_by is None:
+    if story.answered_by in (None, "duty"):
         name = seat or "1001"
         missing.append(
             (

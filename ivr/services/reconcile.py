@@ -15,10 +15,13 @@ log = logging.getLogger(__name__)
 GRACE_S = 5.0
 
 
-async def reconcile(channels: Mapping[str, str], legs: Legs, calls: Calls) -> int:
+async def reconcile(
+    channels: Mapping[str, str], legs: Legs, calls: Calls, *, asterisk_started: datetime | None = None
+) -> int:
     """Compare with the node's channels (uniqueid -> state); returns how many records were put right.
 
-    A leg whose channel is gone ends as `lost` unless its fate was known: a lost dial is made again.
+    A leg whose channel is gone ends as `lost` unless its fate was known: a lost dial is made again. One that is older
+    than Asterisk itself was torn: whoever was in the room has been lost too.
     """
     now = datetime.now(UTC)
     mended = 0
@@ -27,7 +30,8 @@ async def reconcile(channels: Mapping[str, str], legs: Legs, calls: Calls) -> in
             if channels[uniqueid].lower() == "up":
                 await legs.answered(uniqueid)
         elif (now - since).total_seconds() > GRACE_S:
-            await legs.ended(uniqueid, Outcome.LOST)
+            torn = asterisk_started is not None and since < asterisk_started
+            await legs.ended(uniqueid, Outcome.LOST, torn=torn)
             mended += 1
     for uniqueid, since in (await calls.live()).items():
         if uniqueid not in channels and (now - since).total_seconds() > GRACE_S:

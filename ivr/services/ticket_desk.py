@@ -14,7 +14,7 @@ class TicketDesk:
 
     async def is_device(self, caller_id: str) -> bool:
         """A call from a registered device is an emergency, whatever it dialled."""
-        return (await self._people.match(caller_id)).is_device
+        return await self._people.is_device(caller_id)
 
     async def open(self, arrived: ArrivedCall) -> str:
         """Call and ticket on record; returns the call's id."""

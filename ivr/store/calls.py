@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from ulid import ULID
 
 from ivr.domain.incident import ArrivedCall
@@ -13,9 +13,26 @@ from ivr.store.db import Store
 from ivr.store.tables import call, ticket
 from ivr.store.tx import Tx
 
+# Statements of every call, built once: making one costs as much as running it.
+_OF_CHANNEL = (call.c.node == bindparam("node"), call.c.uniqueid == bindparam("of_uniqueid"))
+_FIND = select(call.c.id).where(*_OF_CHANNEL)
+_ROW = select(call).where(*_OF_CHANNEL)
+_INSERT = insert(call)
+_SET_ONCE = {
+    column: update(call)
+    .where(call.c.id == bindparam("of_id"), call.c[column].is_(None))
+    .values({column: bindparam("now")})
+    for column in ("answered_at", "queued_at", "connected_at")
+}
+_END = update(call).where(call.c.id == bindparam("of_id")).values(ended_at=bindparam("at"), outcome=bindparam("how"))
+_END_TICKET = (
+    update(ticket).where(ticket.c.no == bindparam("of_no"), ticket.c.outcome.is_(None)).values(outcome=bindparam("how"))
+)
+_CALL_BACK = update(ticket).where(ticket.c.no == bindparam("of_no")).values(call_back=True)
+
 
 def find(conn: Connection, node: str, uniqueid: str) -> str | None:
-    found: str | None = conn.scalar(select(call.c.id).where(call.c.node == node, call.c.uniqueid == uniqueid))
+    found: str | None = conn.scalar(_FIND, {"node": node, "of_uniqueid": uniqueid})
     return found
 
 
@@ -35,19 +52,20 @@ def add(
         return known
     call_id = str(ULID())
     tx.conn.execute(
-        insert(call).values(
-            id=call_id,
-            node=arrived.node,
-            uniqueid=arrived.uniqueid,
-            linkedid=arrived.linkedid,
-            did=arrived.did,
-            caller_id=arrived.caller_id,
-            kind=kind,
-            elder_no=elder_no,
-            incident_id=incident_id,
-            ticket_no=ticket_no,
-            arrived_at=tx.now,
-        )
+        _INSERT,
+        {
+            "id": call_id,
+            "node": arrived.node,
+            "uniqueid": arrived.uniqueid,
+            "linkedid": arrived.linkedid,
+            "did": arrived.did,
+            "caller_id": arrived.caller_id,
+            "kind": kind,
+            "elder_no": elder_no,
+            "incident_id": incident_id,
+            "ticket_no": ticket_no,
+            "arrived_at": tx.now,
+        },
     )
     tx.event(
         "call.arrived",
@@ -79,8 +97,8 @@ class SqlCalls:
 
         await self._store.write(change)
 
-    async def connected(self, uniqueid: str, extension: str, waited_s: float) -> None:
-        """An agent and the caller hear each other; the ticket is that agent's now."""
+    async def connected(self, uniqueid: str, extension: str | None, waited_s: float) -> None:
+        """A person and the caller hear each other: the seat's extension, or None for the duty phone."""
 
         def change(tx: Tx) -> None:
             call_id = find(tx.conn, self._node, uniqueid)
@@ -121,14 +139,12 @@ class SqlCalls:
         """The channel is gone. An unanswered wish leaves a ticket that wants a call-back; a talk closes it."""
 
         def change(tx: Tx) -> None:
-            call_id = find(tx.conn, self._node, uniqueid)
-            if call_id is None:
+            row = tx.conn.execute(_ROW, {"node": self._node, "of_uniqueid": uniqueid}).first()
+            if row is None or row.ended_at is not None:
                 return
-            row = (tx.conn.execute(select(call).where(call.c.id == call_id))).one()
-            if row.ended_at is not None:
-                return
+            call_id = row.id
             outcome = row.outcome or _outcome_at_end(row.kind, row.connected_at)
-            tx.conn.execute(update(call).where(call.c.id == call_id).values(ended_at=at or tx.now, outcome=outcome))
+            tx.conn.execute(_END, {"of_id": call_id, "at": at or tx.now, "how": outcome})
             tx.event(
                 "call.ended",
                 call_id=call_id,
@@ -138,13 +154,9 @@ class SqlCalls:
                 cause=cause,
             )
             if row.ticket_no:
-                tx.conn.execute(
-                    update(ticket)
-                    .where(ticket.c.no == row.ticket_no, ticket.c.outcome.is_(None))
-                    .values(outcome=outcome)
-                )
-            if outcome in ("abandoned", "hung_up_before_answer"):
-                _ask_for_call_back(tx, call_id)
+                tx.conn.execute(_END_TICKET, {"of_no": row.ticket_no, "how": outcome})
+                if outcome in ("abandoned", "hung_up_before_answer"):
+                    tx.conn.execute(_CALL_BACK, {"of_no": row.ticket_no})
 
         await self._store.write(change)
 
@@ -163,10 +175,7 @@ class SqlCalls:
     def _set_once(
         self, tx: Tx, call_id: str, column: str, kind: str, *, extension: str | None = None, **data: Any
     ) -> bool:
-        done = tx.conn.execute(
-            update(call).where(call.c.id == call_id, call.c[column].is_(None)).values({column: tx.now})
-        )
-        if not done.rowcount:
+        if not tx.conn.execute(_SET_ONCE[column], {"of_id": call_id, "now": tx.now}).rowcount:
             return False
         tx.event(kind, call_id=call_id, extension=extension, **data)
         return True
@@ -181,4 +190,4 @@ def _outcome_at_end(kind: str, connected_at: datetime | None) -> str:
 def _ask_for_call_back(tx: Tx, call_id: str) -> None:
     no = tx.conn.scalar(select(call.c.ticket_no).where(call.c.id == call_id))
     if no:
-        tx.conn.execute(update(ticket).where(ticket.c.no == no).values(call_back=True))
+        tx.conn.execute(_CALL_BACK, {"of_no": no})

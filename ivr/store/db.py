@@ -87,11 +87,16 @@ class Store:
             yield conn
 
     async def look(self, query: Callable[[Connection], T]) -> T:
-        """A consistent read on the hot path: one thread hop for all its statements."""
+        """A consistent read on the hot path: one thread hop for all its statements. Raises StoreUnavailable."""
 
         def run() -> T:
-            with self._looking.connect() as conn:
-                return query(conn)
+            try:
+                with self._looking.connect() as conn:
+                    return query(conn)
+            except Exception as exc:
+                if dialects.is_unavailable(exc):
+                    raise StoreUnavailable(f"the database refused: {type(exc).__name__}") from exc
+                raise
 
         return await asyncio.get_running_loop().run_in_executor(self._looker, run)
 
@@ -170,18 +175,22 @@ class Store:
                     results.append((None, None))
                     continue
                 tx = Tx(conn)
+                # By hand: SQLAlchemy's own savepoints cost as much as a small change.
+                conn.exec_driver_sql("SAVEPOINT job")
                 try:
-                    with conn.begin_nested():
-                        value = job.change(tx)
-                        tx.flush_events()
-                        if job.done.done():
-                            raise StoreUnavailable("gave up")  # was told so: undone, only COMMIT itself is a doubt
-                    results.append((value, None))
-                    told += tx.events_written
+                    value = job.change(tx)
+                    tx.flush_events()
+                    if job.done.done():
+                        raise StoreUnavailable("gave up")  # was told so: undone, only COMMIT itself is a doubt
                 except Exception as exc:
                     if dialects.is_unavailable(exc):
                         raise
+                    conn.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
                     results.append((None, exc))
+                else:
+                    results.append((value, None))
+                    told += tx.events_written
+                conn.exec_driver_sql("RELEASE SAVEPOINT job")
         return results, told
 
 
@@ -191,6 +200,7 @@ def _async_engine(url: str) -> AsyncEngine:
         pool_size=4,
         max_overflow=4,
         poolclass=AsyncAdaptedQueuePool,
+        hide_parameters=True,  # an error's text may be logged, people's numbers may not
         **dialects.steady_reads(url, True),
         pool_pre_ping=url.startswith("postgresql"),
         connect_args=dialects.connect_args(url),
@@ -206,6 +216,7 @@ def sync_engine(url: str, begin: str, *, steady: bool = False) -> Engine:
         pool_size=1,
         max_overflow=0,
         poolclass=QueuePool,
+        hide_parameters=True,
         **dialects.steady_reads(url, steady),
         pool_pre_ping=url.startswith("postgresql"),  # a restarted server must not cost a call its first write
         connect_args=dialects.connect_args(url),

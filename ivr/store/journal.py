@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ivr.store.db import Store
+from ivr.store.db import Store, StoreUnavailable
 from ivr.store.tables import event
 from ivr.store.tx import Tx
 
 log = logging.getLogger(__name__)
+
+BATCH = 500
+_LAST = select(func.max(event.c.seq))
+_FEED = (
+    select(event)
+    .where(event.c.seq > bindparam("seq"), event.c.seq <= bindparam("last"))
+    .order_by(event.c.seq)
+    .limit(bindparam("limit"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +62,32 @@ class Journal:
         async with self._store.read() as conn:
             return [_event(row) for row in await conn.execute(query)]
 
-    async def follow(self, seq: int) -> AsyncIterator[list[Event]]:
-        """Batches of new events as they are committed, for ever. One follower per process: it owns the doorbell."""
+    async def follow(self, seq: int, *, besides_incidents: Collection[str] | None = None) -> AsyncIterator[list[Event]]:
+        """Batches of new events as they are committed, for ever. One follower per process: it owns the doorbell.
+
+        `besides_incidents`: only events of incidents, and of these kinds; the others are not even read.
+        """
+        query = _FEED
+        if besides_incidents is not None:
+            query = query.where(or_(event.c.incident_id.is_not(None), event.c.kind.in_(besides_incidents)))
+
+        def new(conn: Connection) -> tuple[list[Event], int]:
+            last = conn.scalar(_LAST) or seq
+            if last <= seq:
+                return [], seq
+            return [_event(row) for row in conn.execute(query, {"seq": seq, "last": last, "limit": BATCH})], last
+
         while True:
+            batch: list[Event] = []
+            last = seq
             try:
-                batch = await self.after(seq)
-            except (SQLAlchemyError, OSError) as exc:
+                batch, last = await self._store.look(new)
+            except (SQLAlchemyError, StoreUnavailable, OSError) as exc:
                 log.warning("the journal cannot be read: %s", type(exc).__name__)
-                batch = []
+            seq = batch[-1].seq if len(batch) == BATCH else last
             if batch:
-                seq = batch[-1].seq
                 yield batch
-            else:
+            if len(batch) < BATCH:
                 await self._store.doorbell.wait()
 
     async def note(self, kind: str, **fields: Any) -> None:

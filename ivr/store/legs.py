@@ -5,19 +5,28 @@ Its id is the ChannelId, so whatever Asterisk says later finds its way back, als
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from ulid import ULID
 
 from ivr.domain.cascade import is_available
 from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
 from ivr.store.db import Store
-from ivr.store.tables import contact, elder, incident, leg, leg_attempt
+from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
 from ivr.store.tx import Tx
 
+# Contacts' hours are China's, whatever the server's clock shows; no daylight saving since 1991.
+CHINA = timezone(timedelta(hours=8))
 STAFF = (Role.AGENT, Role.SUPERVISOR)
+# Asked for every channel that rings, answers or ends: built once.
+_FIND = (
+    select(leg_attempt, leg.c.role)
+    .join(leg, leg.c.id == leg_attempt.c.leg_id)
+    .where(leg_attempt.c.node == bindparam("node"), leg_attempt.c.uniqueid == bindparam("uniqueid"))
+)
 
 
 class SqlLegs:
@@ -119,7 +128,10 @@ class SqlLegs:
         await self._progress(uniqueid, "answered_at", LegState.ANSWERED, "leg.answered")
 
     async def accept(self, uniqueid: str, *, only_first: bool) -> bool:
-        """A person said yes. With `only_first` the first of the staff wins and every other one hears False."""
+        """A person said yes. With `only_first` the first of the staff wins and every other one hears False.
+
+        False too when the incident was closed meanwhile.
+        """
 
         def change(tx: Tx) -> bool:
             found = self._find(tx, uniqueid)
@@ -127,6 +139,8 @@ class SqlLegs:
                 return False
             if found.accepted_at is not None:
                 return True
+            if tx.conn.scalar(select(incident.c.state).where(incident.c.id == found.incident_id)) != "open":
+                return False  # closed while this phone rang: nobody is sent into an empty room
             if only_first:
                 taken = tx.conn.scalar(
                     select(func.count())
@@ -159,15 +173,22 @@ class SqlLegs:
         """Say beforehand how this attempt will have ended; the channel's end keeps the word."""
         await self._mark(uniqueid, outcome, None)
 
-    async def ended(self, uniqueid: str, outcome: Outcome, *, cause: int | None = None) -> str | None:
-        """The channel is gone. Returns the incident's id when it was a leg of ours that still lived."""
+    async def ended(
+        self, uniqueid: str, outcome: Outcome, *, cause: int | None = None, torn: bool = False
+    ) -> str | None:
+        """The channel is gone. Returns the incident's id when it was a leg of ours that still lived.
+
+        `torn`: Asterisk itself went down under it; even a person who was in the room has been lost.
+        """
 
         def change(tx: Tx) -> str | None:
             found = self._find(tx, uniqueid)
             if found is None or found.ended_at is not None:
                 return None
             final = found.outcome or outcome
-            if found.accepted_at is not None:
+            if torn:
+                final = Outcome.LOST
+            elif found.accepted_at is not None:
                 final = Outcome.TALKED
             elif found.outcome is None and found.answered_at is not None and outcome is not Outcome.LOST:
                 final = Outcome.HUNG_UP if found.role in (Role.ELDER, *STAFF) else Outcome.NOT_CONFIRMED
@@ -210,13 +231,7 @@ class SqlLegs:
         return (Role(row.role), row.incident_id) if row else None
 
     def _find(self, tx: Tx, uniqueid: str) -> Any:
-        return (
-            tx.conn.execute(
-                select(leg_attempt, leg.c.role)
-                .join(leg, leg.c.id == leg_attempt.c.leg_id)
-                .where(leg_attempt.c.node == self._node, leg_attempt.c.uniqueid == uniqueid)
-            )
-        ).first()
+        return tx.conn.execute(_FIND, {"node": self._node, "uniqueid": uniqueid}).first()
 
     async def _progress(self, uniqueid: str, column: str, state: LegState, kind: str) -> None:
         def change(tx: Tx) -> None:
@@ -256,17 +271,24 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     attempts = conn.execute(
         select(leg_attempt).where(leg_attempt.c.incident_id == incident_id).order_by(leg_attempt.c.attempt_no)
     ).all()
-    local = now.astimezone().strftime("%H:%M")
+    local = now.astimezone(CHINA).strftime("%H:%M")
     reachable: dict[str, bool] = {}
     if head.elder_choices:
         query = select(contact.c.phone, contact.c.available_from, contact.c.available_to)
         for row in conn.execute(query.where(contact.c.elder_no.in_(head.elder_choices))):
             now_ok = is_available(local, row.available_from, row.available_to)
             reachable[row.phone] = reachable.get(row.phone, False) or now_ok
-    view = IncidentView(incident_id, head.opened_at, head.state == "closed", head.phone or head.mobile)
+    alarms = conn.execute(
+        select(alarm.c.received_at, alarm.c.phone).where(alarm.c.incident_id == incident_id).order_by(alarm.c.id)
+    ).all()
+    since = _search_began(head.opened_at, [a.received_at for a in alarms], attempts, legs)
+    called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
+    phone = called_from or head.phone or head.mobile
+    view = IncidentView(incident_id, since, head.state == "closed", phone)
     for row in legs:
-        own = [a for a in attempts if a.leg_id == row.id]
-        last = own[-1] if own else None
+        every = [a for a in attempts if a.leg_id == row.id]
+        last = every[-1] if every else None
+        own = [a for a in every if a.ended_at is None or a.dialled_at >= since]
         view.legs.append(
             LegView(
                 id=row.id,
@@ -282,9 +304,24 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
                 answered_at=row.answered_at,
                 accepted_at=row.accepted_at,
                 ended_at=row.ended_at,
-                ever_accepted=any(a.accepted_at is not None for a in own),
+                ever_accepted=any(a.accepted_at is not None and a.outcome != Outcome.LOST for a in own),
                 outcome=Outcome(row.outcome) if row.outcome else None,
                 available=reachable.get(row.phone, True),
             )
         )
     return view
+
+
+def _search_began(
+    opened_at: datetime, alarms: list[datetime], attempts: Sequence[Any], legs: Sequence[Any]
+) -> datetime:
+    """When the present search for people began: with the incident, or with an alarm that came after all had left.
+
+    A second press while somebody is there changes nothing; one after they have gone is a new cry for help.
+    """
+    elders = {row.id for row in legs if row.role == Role.ELDER}
+    helped = [a for a in attempts if a.accepted_at is not None and a.leg_id not in elders]
+    if not helped or not alarms or any(a.ended_at is None for a in helped):
+        return opened_at
+    left_at = max(a.ended_at for a in helped)
+    return next((at for at in alarms if at > left_at), opened_at)

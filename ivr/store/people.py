@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select
 
 from ivr.domain.people import Match
 from ivr.store.db import Store
 from ivr.store.tables import contact, device, elder
+
+_NUMBER: BindParameter[str] = bindparam("number")
+_DEVICES = select(device.c.device_id, device.c.elder_no).where(device.c.caller_id == _NUMBER)
+_ELDERS = (
+    select(elder.c.elder_no)
+    .where(or_(elder.c.phone == _NUMBER, elder.c.mobile == _NUMBER))
+    .order_by(elder.c.elder_no)
+    .limit(20)
+)
+_RELATED = select(contact.c.elder_no).where(contact.c.phone == _NUMBER).order_by(contact.c.elder_no).limit(20)
 
 
 def match_number(conn: Connection, number: str) -> Match:
@@ -16,23 +26,15 @@ def match_number(conn: Connection, number: str) -> Match:
     """
     if not number:
         return Match()
-    rows = (conn.execute(select(device.c.device_id, device.c.elder_no).where(device.c.caller_id == number))).all()
+    asked = {"number": number}
+    rows = conn.execute(_DEVICES, asked).all()
     if rows:
         owners = tuple(dict.fromkeys(row.elder_no for row in rows))
         return Match(owners[0] if len(owners) == 1 else None, owners, rows[0].device_id)
-    found = conn.scalars(
-        select(elder.c.elder_no)
-        .where(or_(elder.c.phone == number, elder.c.mobile == number))
-        .order_by(elder.c.elder_no)
-        .limit(20)
-    )
-    owners = tuple(found)
+    owners = tuple(conn.scalars(_ELDERS, asked))
     if owners:
         return Match(owners[0] if len(owners) == 1 else None, owners)
-    related = conn.scalars(
-        select(contact.c.elder_no).where(contact.c.phone == number).order_by(contact.c.elder_no).limit(20)
-    )
-    return Match(None, tuple(dict.fromkeys(related)))
+    return Match(None, tuple(dict.fromkeys(conn.scalars(_RELATED, asked))))
 
 
 def device_owner(conn: Connection, device_id: str) -> str | None:
@@ -51,5 +53,7 @@ class SqlPeople:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def match(self, number: str) -> Match:
-        return await self._store.look(lambda conn: match_number(conn, number))
+    async def is_device(self, number: str) -> bool:
+        if not number:
+            return False
+        return await self._store.look(lambda conn: conn.execute(_DEVICES, {"number": number}).first() is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from ivr.domain.incident import ArrivedCall, UnknownElder
 from ivr.store import calls, people
@@ -12,13 +12,19 @@ from ivr.store.db import Store
 from ivr.store.tables import call, counter, ticket
 from ivr.store.tx import Tx
 
+_COUNT = update(counter).where(counter.c.name == "ticket").values(value=counter.c.value + 1).returning(counter.c.value)
+_KNOWN = select(call.c.id, call.c.ticket_no).where(
+    call.c.node == bindparam("node"), call.c.uniqueid == bindparam("uniqueid")
+)
+_INSERT = insert(ticket)
+
 
 def next_number(tx: Tx) -> str:
     """`T00000123`: counts without gaps inside committed transactions (both databases lock the row)."""
-    done = tx.conn.execute(update(counter).where(counter.c.name == "ticket").values(value=counter.c.value + 1))
-    if not done.rowcount:
-        tx.conn.execute(insert(counter).values(name="ticket", value=1))
-    value = tx.conn.scalar(select(counter.c.value).where(counter.c.name == "ticket"))
+    value = tx.conn.scalar(_COUNT)
+    if value is None:
+        value = 1
+        tx.conn.execute(insert(counter).values(name="ticket", value=value))
     return f"T{value:08d}"
 
 
@@ -30,29 +36,24 @@ class SqlTickets:
         """Call row and ticket in one transaction; returns (call_id, ticket no). Idempotent per channel."""
 
         def change(tx: Tx) -> tuple[str, str]:
-            known = (
-                tx.conn.execute(
-                    select(call.c.id, call.c.ticket_no).where(
-                        call.c.node == arrived.node, call.c.uniqueid == arrived.uniqueid
-                    )
-                )
-            ).first()
+            known = tx.conn.execute(_KNOWN, {"node": arrived.node, "uniqueid": arrived.uniqueid}).first()
             if known is not None and known.ticket_no:
                 return known.id, known.ticket_no
             match = people.match_number(tx.conn, arrived.caller_id)
             no = next_number(tx)
             call_id = calls.add(tx, arrived, kind="routine", elder_no=match.elder_no, ticket_no=no)
             tx.conn.execute(
-                insert(ticket).values(
-                    no=no,
-                    state="open",
-                    call_id=call_id,
-                    elder_no=match.elder_no,
-                    elder_choices=list(match.choices),
-                    caller_id=arrived.caller_id,
-                    opened_at=tx.now,
-                    call_back=False,
-                )
+                _INSERT,
+                {
+                    "no": no,
+                    "state": "open",
+                    "call_id": call_id,
+                    "elder_no": match.elder_no,
+                    "elder_choices": list(match.choices),
+                    "caller_id": arrived.caller_id,
+                    "opened_at": tx.now,
+                    "call_back": False,
+                },
             )
             tx.event(
                 "ticket.opened",

@@ -10,6 +10,9 @@ from sqlalchemy import Connection, insert
 
 from ivr.store.tables import event
 
+# Built once: making a statement costs as much as running it.
+_INSERT = insert(event)
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
@@ -51,7 +54,7 @@ class Tx:
         if not self._events:
             return
         self.conn.execute(
-            insert(event),
+            _INSERT,
             [
                 {
                     "kind": row.kind,

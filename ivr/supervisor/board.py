@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +28,13 @@ class Board:
         """Readers see the file before or after the change, never half of it."""
         since = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._entries[name] = Entry(pid, state, since, restarts)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_name(self._path.name + ".new")
-        fresh.write_text(json.dumps({n: asdict(e) for n, e in self._entries.items()}, indent=1))
-        os.replace(fresh, self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(json.dumps({n: asdict(e) for n, e in self._entries.items()}, indent=1))
+            os.replace(fresh, self._path)
+        except OSError as error:  # a full disk must not stop the parts that still serve
+            print(f"{self._path}: {error.strerror}", file=sys.stderr, flush=True)
 
 
 def read_board(path: Path) -> dict[str, Entry]:

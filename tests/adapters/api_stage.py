@@ -42,6 +42,7 @@ class Stage:
     store: Store
     settings: Settings
     token: str
+    engine: dict[str, Any] | None = None
 
     async def ask(self, method: str, path: str, body: Any = None, **kwargs: Any) -> tuple[int, Any]:
         """With the token, unless `headers` are given."""
@@ -78,9 +79,17 @@ class Stage:
     def engine_says(
         self, *, ami: str = "up", devices: dict[str, str] | None = None, at: datetime | None = None
     ) -> None:
-        moment = (at or datetime.now(UTC)).isoformat()
-        says = {"at": moment, "pid": os.getpid(), "ami": ami, "devices": devices or {}}
-        self._write("engine.json", says)
+        """With `at` once, as an engine that died then; else again and again while `engine_lives` runs."""
+        says: dict[str, Any] = {"pid": os.getpid(), "ami": ami, "devices": devices or {}}
+        self.engine = None if at else says
+        self._write("engine.json", {**says, "at": (at or datetime.now(UTC)).isoformat()})
+
+    async def engine_lives(self) -> None:
+        """Until cancelled: the file grows old in 5 s, and a browser test on a busy machine takes longer."""
+        while True:
+            await asyncio.sleep(1)
+            if self.engine is not None:
+                self._write("engine.json", {**self.engine, "at": datetime.now(UTC).isoformat()})
 
     def supervisor_says(self, **parts: dict[str, Any]) -> None:
         self._write("parts.json", parts)

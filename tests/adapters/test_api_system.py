@@ -96,7 +96,7 @@ async def test_description_is_sound_and_complete(tmp_path: Path) -> None:
         assert {"title", "version"} <= set(document["info"])
         routed = {
             (route.method.lower(), route.resource.canonical.removeprefix("/api/v1"))
-            for route in api.client.app.router.routes()  # type: ignore[union-attr]
+            for route in api.client.app.router.routes()
             if route.resource and route.resource.canonical.startswith("/api/v1/") and route.method != "HEAD"
         }
         described = {(method, path) for path, item in document["paths"].items() for method in item}

@@ -60,7 +60,11 @@ class Demo:
     def in_ear(self, side: str, prompt: str) -> Match:
         """Compared with the audio that this instance installed."""
         place = "town" if prompt.startswith("demo/") else "asterisk"
-        return find_prompt(self.heard(side), self.folder / place / "data" / "sounds" / "zh_CN" / f"{prompt}.alaw")
+        raw = (self.folder / place / "data" / "sounds" / "zh_CN" / f"{prompt}.alaw").read_bytes()
+        ear = self.heard(side)
+        # From its beginning, or from later on: on a busy machine a recording may slip by a packet.
+        tries = [find_prompt(ear, raw[start:]) for start in (0, 8000, 16000) if len(raw) - start >= 8000]
+        return max(tries, key=lambda match: match.score)
 
     def logs(self) -> str:
         return "\n".join(

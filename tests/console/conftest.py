@@ -31,7 +31,9 @@ WIDE = {"width": 1280, "height": 800}
 async def console(tmp_path: Path) -> AsyncIterator[Stage]:
     async with stage(tmp_path) as made:
         made.engine_says()
+        life = asyncio.create_task(made.engine_lives())
         yield made
+        life.cancel()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

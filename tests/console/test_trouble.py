@@ -53,7 +53,7 @@ async def test_cut_stream_is_said_and_mended_with_what_was_missed(browser: Brows
 
 async def test_silent_stream_is_said_although_the_connection_stands(desk: Desk) -> None:
     page = await desk.window()
-    hub: Any = desk.console.client.app[HUB]  # type: ignore[index]
+    hub: Any = desk.console.client.app[HUB]
     hub._checked_at = -1e9
     hub._render.check = _fails
     await expect(page.locator("#stale")).to_be_visible(timeout=15000)

@@ -11,7 +11,7 @@ from ivr.domain.incident import ArrivedCall, LegState, LegView, NewAlarm, Outcom
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
-from ivr.store.legs import SqlLegs
+from ivr.store.legs import CHINA, SqlLegs
 
 DAUGHTER = "13900000001"
 
@@ -44,7 +44,7 @@ async def _kinds(store: Store, incident_id: str) -> list[str]:
 
 
 async def test_view_has_family_in_wait_and_the_elders_phone(legs: SqlLegs, incident_id: str) -> None:
-    at_night = datetime.now().astimezone().replace(hour=23, minute=0)
+    at_night = datetime.now(CHINA).replace(hour=23, minute=0)
     view = await legs.view(incident_id, at_night)
     assert view is not None
     assert (view.closed, view.elder_phone) == (False, "02155500001")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from tests.calls.harness.legs import IncomingLeg, Leg
 from tests.calls.harness.ports import PortBlock
 from tests.calls.harness.rtp import RtpPeer
 from tests.calls.harness.sipp import FOR_CALLS, Sipp, SippCommand, SippFailed
+
+CHALLENGE = 401
 
 
 @dataclass(frozen=True)
@@ -141,12 +144,14 @@ class AgentPhone(Phone):
         keys: dict[str, str | int] = {"from_number": self.number, "port": self.exchange.port, "rtp_port": rtp.port}
         options = (*FOR_CALLS, "-s", number, "-au", self.number, "-ap", self._secret)
         remote = ("127.0.0.1", self.exchange.port)
+        began = time.monotonic()
         sipp = await Sipp.start(
             workshop.sipp, "agent_caller", remote, folder, workshop.ports, keys=keys, options=options
         )
 
         def placed() -> CallRecord | None:
-            mine = (c for c in self.exchange.calls.values() if c.phone_port == sipp.port and c.ended_at is None)
+            # It may be refused before we look; a port may have been another call's before.
+            mine = (c for c in self.exchange.calls.values() if c.phone_port == sipp.port and c.invite.at >= began)
             return next(mine, None)
 
         try:
@@ -165,10 +170,14 @@ class AgentPhone(Phone):
 
     async def _speak_and_hear(self, leg: Leg) -> None:
         bell, for_ever = self.exchange.bell, float(10**6)
-        await bell.until(lambda: leg.record.far_media or leg.record.ended_at, for_ever, "media")
+
+        def over() -> bool:
+            return leg.ended_at is not None and leg.final_status != CHALLENGE
+
+        await bell.until(lambda: leg.record.far_media or over(), for_ever, "media")
         if leg.record.far_media is not None:
             leg.start_media()
-        await bell.until(lambda: leg.record.ended_at and leg.final_status not in (401, None), for_ever, "end")
+        await bell.until(over, for_ever, "end")
         await leg.finish()
 
     async def close(self) -> None:
