@@ -43,7 +43,9 @@ def main() -> int:
 async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     if part == "rate":
         return await rate.run(quick=args.quick, rounds=args.rounds, seconds=args.seconds, prompt_s=args.prompt)
-    return await (emergencies if part == "emergencies" else memory).run(quick=args.quick)
+    if part == "memory":
+        return await memory.run(quick=args.quick)
+    return await emergencies.run(quick=args.quick)
 
 
 if __name__ == "__main__":

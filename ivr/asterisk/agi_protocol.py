@@ -56,8 +56,10 @@ def parse_header(raw: bytes) -> dict[str, str]:
             raise AgiProtocolError(f"AGI header line {number}: not 'agi_name: value'")
         if name.startswith("agi_arg_") or name not in env:
             env[name] = value.strip()
-    if "agi_uniqueid" not in env or "agi_network_script" not in env:
-        raise AgiProtocolError("AGI header: agi_uniqueid or agi_network_script is missing")
+    # agi_threadid is the last before the arguments: without it a blank line in somebody's name has cut the block.
+    for name in ("agi_uniqueid", "agi_network_script", "agi_threadid"):
+        if name not in env:
+            raise AgiProtocolError(f"AGI header: {name} is missing")
     return env
 
 

@@ -46,6 +46,13 @@ def test_a_line_break_in_a_name_injects_no_field_of_the_channel(end: str) -> Non
     }
 
 
+def test_a_blank_line_in_a_name_is_no_greeting_rather_than_a_call_without_arguments() -> None:
+    """What the reader takes for the whole block ends at the blank line: the number dialled would be missing."""
+    cut = greeting(agi_calleridname="x\n\n200 result=49").partition(b"\n\n")[0] + b"\n\n"
+    with pytest.raises(AgiProtocolError, match="agi_threadid"):
+        parse_header(cut)
+
+
 def test_a_line_break_without_a_field_is_dropped() -> None:
     env = parse_header(greeting(agi_calleridname="x\nAction: Originate\n中文"))
     assert env == GREETING | {"agi_calleridname": "x"}

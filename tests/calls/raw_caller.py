@@ -84,7 +84,7 @@ class RawCaller(asyncio.DatagramProtocol):
         if found and int(found[1]) >= 200 and "INVITE" in text.partition("CSeq:")[2].partition("\r\n")[0]:
             self._acknowledge(int(found[1]))
         elif text.startswith("BYE "):
-            via, cseq = (re.search(rf"^{name}: .*$", text, re.MULTILINE) for name in ("Via", "CSeq"))
+            via, cseq = (re.search(rf"^{name}: [^\r]*", text, re.MULTILINE) for name in ("Via", "CSeq"))
             assert via is not None
             assert cseq is not None
             self._send(

@@ -155,7 +155,7 @@ async def test_a_desk_phone_reaches_colleagues_and_our_lines_and_nobody_outside(
         await dialled.answered()
         await dialled.hang_up()
         outside = town.family("13800000001", NoAnswer())
-        for number in ("13800000001", "0013800000001", "1002@trunk", "1002&PJSIP/13800000001@trunk", "110"):
+        for number in ("13800000001", "0013800000001", "1002%40trunk", "1002&PJSIP%2f13800000001%40trunk", "110"):
             refused = await agent.dials(number)
             await refused.ended(5)
             assert refused.answered_at is None, number

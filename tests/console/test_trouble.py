@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 
 
 async def test_dead_engine_is_said_and_its_return_too(desk: Desk) -> None:
+    desk.console.supervisor_says(asterisk={"pid": os.getpid(), "state": "ready", "since": "", "restarts": 0})
     page = await desk.window()
     await expect(page.locator(".banner.down")).to_have_count(0)
     desk.console.engine_says(at=datetime.now(UTC) - timedelta(seconds=9))
     await expect(page.locator(".banner.down")).to_contain_text("电话引擎中断，来电由值班电话接听", timeout=3000)
     desk.console.engine_says()
     await expect(page.locator(".banner.down")).to_have_count(0, timeout=3000)
+    desk.console.supervisor_says()
     desk.console.engine_says(ami="down")
     await expect(page.locator(".banner.down")).to_contain_text("Asterisk", timeout=3000)
 

@@ -21,6 +21,7 @@ GREETING = {
     "agi_calleridname": "王秀英",
     "agi_context": "arrival",
     "agi_extension": "s",
+    "agi_threadid": "140000000000000",
     "agi_arg_1": "12349",
     "agi_arg_2": "02150001111",
     "agi_arg_3": "1700000000.1",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ivr.domain.incident import ArrivedCall, LegState, LegView, NewAlarm, Outcome, Role
+from ivr.domain.incident import ArrivedCall, IncidentView, LegState, LegView, NewAlarm, Outcome, Role
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
@@ -65,7 +65,7 @@ async def test_hours_count_when_two_elders_share_the_number(store: Store, legs: 
 
     await store.write(hours)
     raised = await SqlIncidents(store).raise_alarm(NewAlarm("call", "one_key", phone="02155500002"))
-    view = await legs.view(raised.incident_id, datetime.now().astimezone().replace(hour=3))
+    view = await legs.view(raised.incident_id, datetime.now(CHINA).replace(hour=3))
     assert view is not None
     assert {one.phone: one.available for one in view.legs} == {"13900000003": True, "13900000004": False}
 
@@ -233,3 +233,44 @@ async def test_elder_who_calls_again_is_the_same_leg(store: Store, legs: SqlLegs
         line = await _leg(legs, incident_id, "02155500001")
         assert (line.attempts, line.live, line.attempt_id) == (number, True, f"7.{number}")
         await legs.ended(f"7.{number}", Outcome.HUNG_UP)
+
+
+async def test_a_second_alarm_after_everybody_left_searches_anew(store: Store, legs: SqlLegs, incident_id: str) -> None:
+    """The elder presses again an hour after daughter and agent have hung up: that is a new cry for help."""
+    daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    assert await legs.accept(daughter, only_first=False)
+    before = await legs.view(incident_id, datetime.now(CHINA))
+    assert before is not None
+    again = NewAlarm("call", "one_key", phone="02155500001", idempotency_key="while she is there")
+    assert (await SqlIncidents(store).raise_alarm(again)).joined
+    during = await legs.view(incident_id, datetime.now(CHINA))
+    assert during is not None
+    assert during.opened_at == before.opened_at, "somebody is there: a second press changes nothing"
+    await legs.ended(daughter, Outcome.HUNG_UP)
+    assert [leg.ever_accepted for leg in (await _view(legs, incident_id)).legs if leg.phone == DAUGHTER] == [True]
+    later = NewAlarm("call", "one_key", phone="02155500001", idempotency_key="after she left")
+    assert (await SqlIncidents(store).raise_alarm(later)).joined
+    view = await _view(legs, incident_id)
+    assert view.opened_at > before.opened_at
+    family = [leg for leg in view.legs if leg.phone == DAUGHTER]
+    assert [(leg.ever_accepted, leg.attempts, leg.live) for leg in family] == [(False, 0, False)]
+
+
+async def test_whom_a_crash_of_asterisk_tore_from_the_room_has_not_helped(legs: SqlLegs, incident_id: str) -> None:
+    daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    assert await legs.accept(daughter, only_first=False)
+    await legs.ended(daughter, Outcome.LOST, torn=True)
+    family = [leg for leg in (await _view(legs, incident_id)).legs if leg.phone == DAUGHTER]
+    assert [(leg.ever_accepted, leg.attempts, leg.lost, leg.outcome) for leg in family] == [(False, 0, 1, Outcome.LOST)]
+
+
+async def test_nobody_is_accepted_into_a_closed_incident(store: Store, legs: SqlLegs, incident_id: str) -> None:
+    daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    await SqlIncidents(store).close(incident_id, by="张三", outcome="ok", reason="已处理")
+    assert not await legs.accept(daughter, only_first=False)
+
+
+async def _view(legs: SqlLegs, incident_id: str) -> IncidentView:
+    view = await legs.view(incident_id, datetime.now(CHINA))
+    assert view is not None
+    return view
