@@ -82,8 +82,8 @@ class AgiCall:
 
     async def _leave(self, route: str, **variables: str) -> None:
         await self.renew()
-        for name, value in variables.items():
-            await self._agi.command("SET VARIABLE", name, value)
-        await self._agi.command("SET VARIABLE", "IVR_ROUTE", route)
-        # The marker comes last: without it the dialplan goes to the lifeline.
-        await self._agi.command("SET VARIABLE", "IVR_DONE", "1")
+        # The marker comes last: without it the dialplan goes to the lifeline. One command: each costs a round trip.
+        pairs = [*variables.items(), ("IVR_ROUTE", route), ("IVR_DONE", "1")]
+        if not all(value.isalnum() for _, value in pairs):
+            raise ValueError("only our own ids and words go into a channel variable")
+        await self._agi.command("EXEC", "MSet", ",".join(f"{name}={value}" for name, value in pairs))

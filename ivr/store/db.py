@@ -26,7 +26,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from ivr.services.ports import StoreUnavailable
 from ivr.store import dialects
 from ivr.store.doorbell import Doorbell
-from ivr.store.tx import Tx
+from ivr.store.tx import EventRow, Tx
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -57,6 +57,8 @@ class Store:
         self.url = url
         self.write_timeout_s = write_timeout_s
         self.doorbell = Doorbell(url, name)
+        self.concerns_us: Callable[[EventRow], bool] = lambda _row: True
+        """Which of our own events our own follower has to read; set by it."""
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "store-writer")
@@ -154,7 +156,7 @@ class Store:
             except Exception as exc:
                 # The exception's text may quote row values: only its class is logged.
                 log.error("commit failed: %s", type(exc.__cause__ or exc).__name__)
-                results, told = [(None, StoreUnavailable("the database refused the commit"))] * len(batch), 0
+                results, told = [(None, StoreUnavailable("the database refused the commit"))] * len(batch), []
             for job, (value, error) in zip(batch, results, strict=True):
                 if job.done.done():
                     continue
@@ -163,11 +165,11 @@ class Store:
                 else:
                     job.done.set_exception(error)
             if told:
-                self.doorbell.ring()
+                self.doorbell.ring(ourselves=any(map(self.concerns_us, told)))
 
-    def _commit(self, jobs: list[_Job]) -> tuple[list[_Result], int]:
+    def _commit(self, jobs: list[_Job]) -> tuple[list[_Result], list[EventRow]]:
         results: list[_Result] = []
-        told = 0
+        told: list[EventRow] = []
         with self._writing.connect() as conn, conn.begin():
             dialects.take_turn(conn)
             for job in jobs:
@@ -189,7 +191,7 @@ class Store:
                     results.append((None, exc))
                 else:
                     results.append((value, None))
-                    told += tx.events_written
+                    told += tx.written
                 conn.exec_driver_sql("RELEASE SAVEPOINT job")
         return results, told
 

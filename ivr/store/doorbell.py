@@ -46,9 +46,10 @@ class Doorbell:
                 self._listener.recv(16)
                 self._rung.set()
 
-    def ring(self) -> None:
-        """Wake ourselves and the others."""
-        self._rung.set()
+    def ring(self, *, ourselves: bool = True) -> None:
+        """Wake the others, and ourselves unless we need not look."""
+        if ourselves:
+            self._rung.set()
         for name in LISTENERS:
             if name != self._name:
                 with contextlib.suppress(OSError):

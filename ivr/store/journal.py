@@ -70,6 +70,7 @@ class Journal:
         query = _FEED
         if besides_incidents is not None:
             query = query.where(or_(event.c.incident_id.is_not(None), event.c.kind.in_(besides_incidents)))
+            self._store.concerns_us = lambda row: row.incident_id is not None or row.kind in besides_incidents
 
         def new(conn: Connection) -> tuple[list[Event], int]:
             last = conn.scalar(_LAST) or seq

@@ -33,7 +33,7 @@ class Tx:
         self.conn = conn
         self.now = datetime.now(UTC)
         self._events: list[EventRow] = []
-        self.events_written = 0
+        self.written: list[EventRow] = []
 
     def event(
         self,
@@ -69,5 +69,5 @@ class Tx:
                 for row in self._events
             ],
         )
-        self.events_written += len(self._events)
+        self.written += self._events
         self._events.clear()

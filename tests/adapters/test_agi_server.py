@@ -315,9 +315,7 @@ async def test_the_lease_is_renewed_before_every_prompt_for_longer_than_it_plays
         'SET AUTOHANGUP "6"',
         'STREAM FILE "hotline/greeting" ""',
         'SET AUTOHANGUP "4"',
-        'SET VARIABLE "IVR_CALL" "C1"',
-        'SET VARIABLE "IVR_ROUTE" "queue"',
-        'SET VARIABLE "IVR_DONE" "1"',
+        'EXEC "MSet" "IVR_CALL=C1,IVR_ROUTE=queue,IVR_DONE=1"',
     ]
 
 

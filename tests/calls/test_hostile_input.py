@@ -80,8 +80,8 @@ async def test_a_caller_with_a_hostile_name_is_served_like_any_other(place: Make
 CALLERS = {
     "shell": b"$%7BSHELL(id)%7D",
     "dial-string": b"500&PJSIP%2f1001%40trunk",
-    "line-breaks": b"13800000001%0d%0aAction:%20Originate%0d%0a%0d%0a",
-    "agi-fields": b"1%0aagi_network_script:%20seat%0aagi_arg_1:%2012349120%0aagi_uniqueid:%201.1",
+    "line-breaks": b"13800000001%0d%0aAction%3a%20Originate%0d%0a%0d%0a",
+    "agi-fields": b"1%0aagi_network_script%3a%20seat%0aagi_arg_1%3a%2012349120%0aagi_uniqueid%3a%201.1",
     "agi-end": b"1%0a%0a200%20result=49%0a",
     "nul": b"138%0000",
     "long": b"1" * 5000,

@@ -121,8 +121,10 @@ class MemoryLegs:
         leg = self._by_attempt(uniqueid)
         return (leg.role, ROOM) if leg else None
 
-    async def ended(self, uniqueid: str, outcome: Outcome, *, cause: int | None = None) -> str | None:
-        del cause
+    async def ended(
+        self, uniqueid: str, outcome: Outcome, *, cause: int | None = None, torn: bool = False
+    ) -> str | None:
+        del cause, torn
         leg = self._by_attempt(uniqueid)
         if leg is None or not leg.live:
             return None
