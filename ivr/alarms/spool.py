@@ -68,13 +68,19 @@ class SpoolWatch:
                     await self._take(path)
                 except StoreUnavailable:
                     break  # it stays where it is
-                except (ValueError, OSError) as exc:
-                    log.error("spool file %s is kept aside: %s", path.name, exc)
-                    path.rename(path.with_suffix(".bad"))
+                except Exception as exc:
+                    # It may be somebody's cry for help: nothing but its own content ever puts it aside.
+                    log.error("spool file %s stays for the next look: %s", path.name, type(exc).__name__)
             await asyncio.sleep(POLL_S)
 
     async def _take(self, path: Path) -> None:
-        spooled = parse(await asyncio.to_thread(path.read_bytes), self._node)
+        raw = await asyncio.to_thread(path.read_bytes)
+        try:
+            spooled = parse(raw, self._node)
+        except (ValueError, RecursionError) as exc:
+            log.error("spool file %s is kept aside: %s", path.name, exc)
+            path.rename(path.with_suffix(".bad"))
+            return
         arrived = spooled.arrived
         emergency = (
             spooled.was_emergency

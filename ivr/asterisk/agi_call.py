@@ -84,6 +84,6 @@ class AgiCall:
         await self.renew()
         # The marker comes last: without it the dialplan goes to the lifeline. One command: each costs a round trip.
         pairs = [*variables.items(), ("IVR_ROUTE", route), ("IVR_DONE", "1")]
-        if not all(value.isalnum() for _, value in pairs):
+        if not all(not value or value.isalnum() for _, value in pairs):
             raise ValueError("only our own ids and words go into a channel variable")
         await self._agi.command("EXEC", "MSet", ",".join(f"{name}={value}" for name, value in pairs))

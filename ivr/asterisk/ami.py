@@ -230,12 +230,14 @@ async def keep_session(
             await asyncio.sleep(pause)
             pause = min(2.0, pause * 2)
             continue
-        pause = 0.2
         try:
             await on_up(session)
+            pause = 0.2
             await session.watch()
-        except AmiError as exc:
+        except AmiError as exc:  # still booting, and no queue to ask about: not again at once
             log.warning("manager interface lost: %s", exc)
         finally:
             session.close()
             await on_down()
+        await asyncio.sleep(pause)
+        pause = min(2.0, pause * 2)

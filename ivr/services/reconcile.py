@@ -26,11 +26,13 @@ async def reconcile(
     now = datetime.now(UTC)
     mended = 0
     for uniqueid, since in (await legs.live()).items():
+        torn = asterisk_started is not None and since < asterisk_started
         if uniqueid in channels:
             if channels[uniqueid].lower() == "up":
                 await legs.answered(uniqueid)
-        elif (now - since).total_seconds() > GRACE_S:
-            torn = asterisk_started is not None and since < asterisk_started
+            elif channels[uniqueid].lower() == "ringing":
+                await legs.ringing(uniqueid)
+        elif torn or (now - since).total_seconds() > GRACE_S:
             await legs.ended(uniqueid, Outcome.LOST, torn=torn)
             mended += 1
     for uniqueid, since in (await calls.live()).items():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ivr.settings import Settings
 from ivr.supervisor.first_start import Account
@@ -32,10 +35,20 @@ def welcome(settings: Settings, accounts: Sequence[Account], *, demo: bool) -> s
     lines += [f"                      {a.extension} / {a.sip_secret}" for a in accounts if a.extension]
     lines.append("                      *11 就绪 ready · *12 离席 away")
     if demo:
-        lines += ["", "  试一试 try it       ivr demo press   (长者按下呼叫器 an elder presses the pendant)"]
-        lines += ["                      ivr demo call    (普通来电 an ordinary call)"]
+        ivr = command()
+        lines += ["", "  试一试 try it       (另开一个终端 in a second terminal)"]
+        lines += [f"                      {ivr} demo press   长者按下呼叫器 an elder presses the pendant"]
+        lines += [f"                      {ivr} demo call    普通来电 an ordinary call"]
     lines += ["", "  Ctrl-C 停止 stops everything", ""]
     return "\n".join(lines)
+
+
+def command() -> str:
+    """How to type our command from here: a newcomer's shell does not know the virtual environment."""
+    beside = Path(sys.executable).with_name("ivr")
+    if shutil.which("ivr") == str(beside):
+        return "ivr"
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)
 
 
 def log_ins(accounts: Sequence[Account]) -> list[str]:

@@ -286,6 +286,23 @@ async def test_the_session_comes_back_within_seconds_when_the_peer_does(ami: Fak
     await asyncio.gather(keeping, return_exceptions=True)
 
 
+async def test_an_asterisk_that_still_boots_is_not_asked_again_at_once(ami: FakeAmi) -> None:
+    """It logs in before its queues are there; hammered, it would refuse further log-ins."""
+
+    async def on_up(session: AmiSession) -> None:
+        await session.listing("QueueStatus")
+
+    async def on_down() -> None:
+        pass
+
+    ami.answers["QueueStatus"] = lambda a: error(a, "Invalid/unknown command: QueueStatus.")
+    keeping = asyncio.create_task(keep_session(ami.port, "ivr", "right", on_event=None, on_up=on_up, on_down=on_down))
+    await asyncio.sleep(1.5)
+    assert 2 <= ami.logins <= 4
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+
 # ---- the two sessions of a node
 
 

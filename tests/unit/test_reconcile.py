@@ -1,0 +1,58 @@
+"""After the link to Asterisk was away: our record against Asterisk's own state."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ivr.domain.incident import LegState, LegView, Outcome, Role
+from ivr.services.reconcile import GRACE_S, reconcile
+from tests.doubles.memory_store import MemoryCalls, MemoryLegs
+
+LONG_AGO = timedelta(seconds=GRACE_S + 1)
+NOW = timedelta()
+
+
+def dialled(age: timedelta) -> MemoryLegs:
+    leg = LegView("L", Role.FAMILY, "13800000001", 1, LegState.DIALLED, 1, attempt_id="A1", live=True)
+    leg.dialled_at = datetime.now(UTC) - age
+    return MemoryLegs([], leg)
+
+
+@pytest.mark.parametrize(
+    ("channel", "told"),
+    [("Up", ["answered A1"]), ("Ringing", ["ringing A1"]), ("Down", []), ("Ring", [])],
+)
+async def test_a_channel_that_lives_is_what_asterisk_says(channel: str, told: list[str]) -> None:
+    legs = dialled(LONG_AGO)
+    assert await reconcile({"A1": channel}, legs, MemoryCalls([])) == 0
+    assert legs.story == told
+
+
+async def test_a_channel_that_is_gone_is_lost_and_will_be_dialled_again() -> None:
+    legs = dialled(LONG_AGO)
+    assert await reconcile({}, legs, MemoryCalls([])) == 1
+    assert legs.legs[0].outcome is Outcome.LOST
+    assert await reconcile({}, legs, MemoryCalls([])) == 0, "safe to repeat"
+
+
+async def test_a_dial_just_made_may_have_no_channel_yet() -> None:
+    legs = dialled(NOW)
+    assert await reconcile({}, legs, MemoryCalls([])) == 0
+    assert legs.legs[0].live
+
+
+async def test_a_dial_older_than_asterisk_itself_is_lost_at_once() -> None:
+    legs = dialled(timedelta(seconds=2))
+    started = datetime.now(UTC) - timedelta(seconds=1)
+    assert await reconcile({}, legs, MemoryCalls([]), asterisk_started=started) == 1
+    assert legs.legs[0].outcome is Outcome.LOST
+
+
+async def test_a_call_that_is_gone_has_ended_and_one_that_lives_has_not() -> None:
+    calls = MemoryCalls([])
+    old, fresh = datetime.now(UTC) - LONG_AGO, datetime.now(UTC)
+    calls.living = {"1.1": old, "1.2": old, "1.3": fresh}
+    assert await reconcile({"1.2": "Up"}, dialled(NOW), calls) == 1
+    assert calls.story == ["call ended 1.1"]
