@@ -23,7 +23,7 @@ from bench.place import Place, place
 from tests.calls.harness import CallRecord, Exchange
 
 SEATS = 8
-EVERY_S = 0.5
+EVERY_S = 1.0
 CLOSE_AFTER_S = 6.0
 TARGETS_MS = {"committed": 500, "agent": 500, "family": 2000}
 

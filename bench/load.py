@@ -47,8 +47,15 @@ class SippLoad:
         self._began = self._cpu_ms = 0.0
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def start(self, *options: str, to: tuple[str, int] | None = None) -> None:
-        argv = [*self._command, *([f"{to[0]}:{to[1]}"] if to else []), "-sf", str(SCENARIOS / f"{self._scenario}.xml")]
+    async def start(
+        self, *options: str, to: tuple[str, int] | None = None, times_ms: dict[str, int] | None = None
+    ) -> None:
+        """`times_ms` fills in `%name%` of the scenario: SIPp takes no variable as a time."""
+        text = (SCENARIOS / f"{self._scenario}.xml").read_text()
+        for name, value in (times_ms or {}).items():
+            text = text.replace(f"%{name}%", str(value))
+        (self._folder / "scenario.xml").write_text(text)
+        argv = [*self._command, *([f"{to[0]}:{to[1]}"] if to else []), "-sf", "scenario.xml"]
         argv += ["-i", LOOPBACK, "-p", str(self.port), "-ci", LOOPBACK, "-cp", str(self._control)]
         argv += ["-nostdin", "-skip_rlimit", "-aa", "-deadcall_wait", "0", "-trace_err", "-error_file", "errors.log"]
         argv += ["-trace_stat", "-stf", "stat.csv", "-fd", "1", *options]

@@ -115,9 +115,9 @@ async def _wait(at: Place, rtp_port: int, callers: int, settle_s: float) -> dict
     if callers:
         await load.start(
             "-s", "12349", "-inf", str(at.callers_file()), "-key", "rtp_port", str(rtp_port),
-            "-key", "hold_ms", str(int((calling_s + settle_s + 10) * 1000)),
             "-r", str(PER_S), "-m", str(callers), "-l", "1000",
             to=("127.0.0.1", at.system.settings.sip_port),
+            times_ms={"hold_ms": int((calling_s + settle_s + 10) * 1000)},
         )  # fmt: skip
     await asyncio.sleep(calling_s + settle_s)
     said = await at.system.cli("queue show hotline") or ""

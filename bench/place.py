@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.load import SippLoad
 from ivr.asterisk.portable import sipp_command
 from ivr.settings import Settings
-from tests.calls.harness import PortBlock
+from tests.calls.harness import NoFreePorts, PortBlock
 from tests.calls.system import Person, System
 
 
@@ -49,10 +49,19 @@ class Place:
         return self.system.processes[part].pid
 
 
+def _free_ports(stack: contextlib.ExitStack, rtp_ports: int) -> tuple[PortBlock, range]:
+    """A block with so many neighbouring ports; one with a stranger's port in its middle is kept aside meanwhile."""
+    for _ in range(4):
+        ports = stack.enter_context(PortBlock(rtp_ports + 300))
+        with contextlib.suppress(NoFreePorts):
+            return ports, ports.take_range(rtp_ports)
+    raise NoFreePorts(f"no {rtp_ports} neighbouring ports for audio")
+
+
 @asynccontextmanager
 async def place(people: int, *, rtp_ports: int, console: bool = True, **options: str) -> AsyncIterator[Place]:
-    with tempfile.TemporaryDirectory(prefix="yinling-bench-") as folder, PortBlock(rtp_ports + 300) as ports:
-        rtp = ports.take_range(rtp_ports)
+    with tempfile.TemporaryDirectory(prefix="yinling-bench-") as folder, contextlib.ExitStack() as stack:
+        ports, rtp = _free_ports(stack, rtp_ports)
         options |= {"IVR_RTP_START": str(rtp.start), "IVR_RTP_END": str(rtp.stop - 1)}
         path = Path(folder)
         sipp = sipp_command(Settings())

@@ -202,7 +202,7 @@ async def run(
     os.sched_setaffinity(0, [SIPP_CORE])
     prompt = "hotline/greeting"
     with proc.on_cpus([SYSTEM_CORE]):
-        context = place(250, rtp_ports=2400, console=False)
+        context = place(250, rtp_ports=1200, console=False)
         at = await context.__aenter__()
     try:
         with Silence() as rtp_port:

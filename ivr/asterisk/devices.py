@@ -21,10 +21,15 @@ class Devices:
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
 
-    def heard(self, device: str, state: str) -> None:
+    def heard(self, device: str, state: str) -> bool:
+        """True when somebody may have to act: a seat's telephone became idle, or went away. Not while it rings or
+        talks (that is our own doing), and not for the trunk, whose state changes with every call."""
         technology, _, extension = device.partition("/")
-        if technology == "PJSIP" and extension.isdigit():
-            self._states[extension] = _WORDS.get(state.upper().replace(" ", "_"), "unknown")
+        if technology != "PJSIP" or not extension.isdigit():
+            return False
+        before = self._states.get(extension)
+        now = self._states[extension] = _WORDS.get(state.upper().replace(" ", "_"), "unknown")
+        return now != before and now not in ("ringing", "in_use")
 
     def forget(self) -> None:
         self._states.clear()

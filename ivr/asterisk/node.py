@@ -144,8 +144,8 @@ class AsteriskNode:
             self._record(lambda: self._calls.connected(uniqueid, None, 0.0))
 
     def _on_devicestatechange(self, event: AmiEvent) -> None:
-        self.devices.heard(event["device"], event["state"])
-        self.on_seats_changed()
+        if self.devices.heard(event["device"], event["state"]):
+            self.on_seats_changed()
 
     # ---- we speak
 

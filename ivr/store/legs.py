@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
 from ulid import ULID
 
 from ivr.domain.cascade import is_available
@@ -21,7 +21,19 @@ from ivr.store.tx import Tx
 # Contacts' hours are China's, whatever the server's clock shows; no daylight saving since 1991.
 CHINA = timezone(timedelta(hours=8))
 STAFF = (Role.AGENT, Role.SUPERVISOR)
-# Asked for every channel that rings, answers or ends: built once.
+# Asked in every round of an incident, and for every channel that rings, answers or ends: built once.
+_INCIDENT: BindParameter[str] = bindparam("incident")
+_HEAD = (
+    select(incident.c.state, incident.c.opened_at, incident.c.elder_choices, elder.c.phone, elder.c.mobile)
+    .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
+    .where(incident.c.id == _INCIDENT)
+)
+_LEGS = select(leg).where(leg.c.incident_id == _INCIDENT)
+_ATTEMPTS = select(leg_attempt).where(leg_attempt.c.incident_id == _INCIDENT).order_by(leg_attempt.c.attempt_no)
+_ALARMS = select(alarm.c.received_at, alarm.c.phone).where(alarm.c.incident_id == _INCIDENT).order_by(alarm.c.id)
+_HOURS = select(contact.c.phone, contact.c.available_from, contact.c.available_to).where(
+    contact.c.elder_no.in_(bindparam("elders", expanding=True))
+)
 _FIND = (
     select(leg_attempt, leg.c.role)
     .join(leg, leg.c.id == leg_attempt.c.leg_id)
@@ -260,27 +272,19 @@ class SqlLegs:
 
 
 def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | None:
-    head = conn.execute(
-        select(incident.c.state, incident.c.opened_at, incident.c.elder_choices, elder.c.phone, elder.c.mobile)
-        .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
-        .where(incident.c.id == incident_id)
-    ).first()
+    asked = {"incident": incident_id}
+    head = conn.execute(_HEAD, asked).first()
     if head is None:
         return None
-    legs = conn.execute(select(leg).where(leg.c.incident_id == incident_id)).all()
-    attempts = conn.execute(
-        select(leg_attempt).where(leg_attempt.c.incident_id == incident_id).order_by(leg_attempt.c.attempt_no)
-    ).all()
+    legs = conn.execute(_LEGS, asked).all()
+    attempts = conn.execute(_ATTEMPTS, asked).all()
     local = now.astimezone(CHINA).strftime("%H:%M")
     reachable: dict[str, bool] = {}
     if head.elder_choices:
-        query = select(contact.c.phone, contact.c.available_from, contact.c.available_to)
-        for row in conn.execute(query.where(contact.c.elder_no.in_(head.elder_choices))):
+        for row in conn.execute(_HOURS, {"elders": head.elder_choices}):
             now_ok = is_available(local, row.available_from, row.available_to)
             reachable[row.phone] = reachable.get(row.phone, False) or now_ok
-    alarms = conn.execute(
-        select(alarm.c.received_at, alarm.c.phone).where(alarm.c.incident_id == incident_id).order_by(alarm.c.id)
-    ).all()
+    alarms = conn.execute(_ALARMS, asked).all()
     since = _search_began(head.opened_at, [a.received_at for a in alarms], attempts, legs)
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile

@@ -128,6 +128,7 @@ async def test_a_line_break_in_the_caller_id_of_the_emergency_line_is_an_emergen
                 stranger.invite(b"12349120", sender=b"<sip:%s@127.0.0.1>" % caller)
                 assert await stranger.final() == 200
                 await system.until(system.incidents, 8, "an incident")
+                assert not (await system.incidents())[0]["needs_look"], "served by the engine, not by the lifeline"
                 await asyncio.sleep(2)
             await system.close_all()
         await still_answers(town)

@@ -138,7 +138,9 @@ async def test_a_dial_refused_because_the_link_was_lost_was_not_made_and_is_made
         await until(lambda: scene.dialled == [FAMILY[0]])
 
 
-async def test_a_dial_in_doubt_stays_on_record_as_made_and_is_not_made_again() -> None:
+async def test_a_dial_in_doubt_stays_on_record_as_made_and_is_not_made_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     scene = Scene(FAMILY[0])
     scene.telephony.refuse = {FAMILY[0]: DialDoubtful("no answer to Originate")}
     async with scene.running():
@@ -147,6 +149,7 @@ async def test_a_dial_in_doubt_stays_on_record_as_made_and_is_not_made_again() -
             scene.wake()
             await asyncio.sleep(0.05)
         assert scene.dialled == []
+        assert "a round failed" not in caplog.text, "doubt is no fault"
         # Reconciliation finds no such channel: now it is known to be lost.
         attempt = scene.legs.leg(FAMILY[0]).attempt_id
         assert attempt is not None
