@@ -11,8 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 CONSOLE_JS := agent_console
-# Tests of calls mostly wait for telephones; more at a time and their clocks would suffer.
+# Tests of calls mostly wait for telephones: six at a time keep two cores about half busy.
 TEST_WORKERS ?= 3
+CALL_WORKERS ?= 6
 # One line for each package while it is fetched; errors come whole, on standard error.
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --no-input --require-hashes --progress-bar off
 SHORT = | sed -un 's/^Collecting \([^ ]*\).*/  \1/p'
@@ -40,7 +41,8 @@ run: setup ## 启动系统与模拟电话网 start the system with a stand-in fo
 	@exec $(BIN)/ivr run --demo
 
 test: setup-dev tools check ## 全部测试 every test, with real calls
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --ignore tests/calls
+	@$(BIN)/python -m pytest -n $(CALL_WORKERS) --dist worksteal tests/calls
 
 check: $(DEV) ## 静态检查 ruff, mypy, import-linter
 	@$(BIN)/ruff check
