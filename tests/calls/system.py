@@ -291,6 +291,15 @@ class System:
 
         return dict(await self.until(look, within, f"{role} {phone} {state}"))
 
+    async def in_room(self, people: int, within: float = 15.0) -> None:
+        """Until Asterisk's only conference room holds that many: they have heard their short word and can talk."""
+
+        async def look() -> bool:
+            rows = (await self.cli("confbridge list") or "").splitlines()
+            return any(row.split()[1:2] == [str(people)] for row in rows)
+
+        await self.until(look, within, f"{people} in the room")
+
     async def ready(self, *extensions: str) -> None:
         """Seats set ready through the API, and known to be idle by Asterisk."""
         for extension in extensions:

@@ -36,7 +36,7 @@ async def test_a_press_brings_agent_and_daughter_into_one_room_with_the_elder(pl
         await system.leg("agent", "1001", "accepted")
         await call.hears(prompt("family/alarm"))
         await system.leg("family", "13800000001", "accepted")
-        await asyncio.sleep(2.5)  # both have heard their short word and are in the room
+        await system.in_room(3)
         elder.say(CRY)
         await seat.hears(CRY)
         await call.hears(CRY)
@@ -152,7 +152,7 @@ async def test_with_no_agent_ready_the_duty_phone_is_rung_and_counts_after_press
         rung = await duty.called(within=8)
         await rung.hears(prompt("duty/emergency"))
         await system.leg("supervisor", DUTY, "accepted")
-        await asyncio.sleep(2)
+        await system.in_room(2)
         rung.say(CALM)
         await elder.hears(CALM)
         await elder.hang_up()

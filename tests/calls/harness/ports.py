@@ -53,7 +53,10 @@ class PortBlock:
         for start in range(FIRST_PORT, LAST_PORT - units * _UNIT + 2, _UNIT):
             self._locks = _lock_all(folder / f"{start + n * _UNIT}.lock" for n in range(units))
             if self._locks:
-                break
+                # A program that knows nothing of our locks may sit here: then the next block is ours.
+                if all(map(is_free, range(start, start + size, 10))):
+                    break
+                self.release()
         else:
             raise NoFreePorts(f"no free block of {size} ports; locks in {folder}")
         self.ports = range(start, start + size)
