@@ -54,7 +54,7 @@ class PortBlock:
             self._locks = _lock_all(folder / f"{start + n * _UNIT}.lock" for n in range(units))
             if self._locks:
                 # A program that knows nothing of our locks may sit here: then the next block is ours.
-                if all(map(is_free, range(start, start + size, 10))):
+                if all(map(is_free, range(start, start + size))):
                     break
                 self.release()
         else:
