@@ -210,7 +210,7 @@ async def run(
             bench = RateBench(at, seconds, prompt_s, rtp_port)
             await bench.prepare(prompt)
             print(f"升速 · climbing, {seconds:g} s a block, the prompt lasts {prompt_s:g} s", flush=True)
-            best = {arm: await bench.climb(arm, 40.0) for arm in ARMS}
+            best = {arm: await bench.climb(arm, start) for arm, start in (("native", 60.0), ("engine", 30.0))}
             found: list[dict[str, float]] = []
             print(f"交替 · {rounds} rounds, the arms in turn", flush=True)
             for _ in range(rounds):

@@ -49,7 +49,6 @@ class AsteriskNode:
             try:
                 async with asyncio.timeout(10):
                     await self._mend.wait()
-                await asyncio.sleep(1)
             except TimeoutError:
                 pass
             self._mend.clear()
@@ -65,12 +64,22 @@ class AsteriskNode:
         if isinstance(item, Snapshot):
             await self._settle()
             channels = {c.uniqueid: c.state for c in item.channels.values()}
-            await reconcile(channels, self._legs, self._calls, asterisk_started=item.asterisk_started)
+            await reconcile(
+                channels,
+                self._legs,
+                self._calls,
+                asterisk_started=item.asterisk_started,
+                look_again=self._audit_in,
+            )
             await self.sync_seats(item)
             return
         handler = getattr(self, f"_on_{item.name.lower()}", None)
         if handler is not None:
             handler(item)
+
+    def _audit_in(self, seconds: float) -> None:
+        """An audit before its time: an incident must go on within 5 s of a restart, not at the next round of 10 s."""
+        asyncio.get_running_loop().call_later(max(0.0, seconds), self._mend.set)
 
     def _record(self, write: Callable[[], Awaitable[object]]) -> None:
         task = asyncio.create_task(self._write(write), name="ami-record")

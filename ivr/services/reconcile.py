@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from ivr.domain.incident import Outcome
@@ -16,9 +16,16 @@ GRACE_S = 5.0
 
 
 async def reconcile(
-    channels: Mapping[str, str], legs: Legs, calls: Calls, *, asterisk_started: datetime | None = None
+    channels: Mapping[str, str],
+    legs: Legs,
+    calls: Calls,
+    *,
+    asterisk_started: datetime | None = None,
+    look_again: Callable[[float], None] = lambda _seconds: None,
 ) -> int:
     """Compare with the node's channels (uniqueid -> state); returns how many records were put right.
+
+    `look_again(seconds)` is called for a record that has no channel and is still too young to judge.
 
     A leg whose channel is gone ends as `lost` unless its fate was known: a lost dial is made again. One that is older
     than Asterisk itself was torn: whoever was in the room has been lost too.
@@ -35,6 +42,8 @@ async def reconcile(
         elif torn or (now - since).total_seconds() > GRACE_S:
             await legs.ended(uniqueid, Outcome.LOST, torn=torn)
             mended += 1
+        else:
+            look_again(GRACE_S - (now - since).total_seconds() + 0.2)
     for uniqueid, since in (await calls.live()).items():
         if uniqueid not in channels and (now - since).total_seconds() > GRACE_S:
             await calls.ended(uniqueid)
