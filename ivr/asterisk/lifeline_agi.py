@@ -23,10 +23,14 @@ def write_spool(spool_dir: Path, record: dict[str, str]) -> Path:
     spool_dir.mkdir(parents=True, exist_ok=True)
     name = "".join(c for c in record["uniqueid"] if c.isalnum() or c in ".-")[:100] or "unknown"
     descriptor, temporary = tempfile.mkstemp(dir=spool_dir, prefix=".new-")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(record, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(record, file, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # a full disk: the dialplan goes on to the duty phone, and no half file stays
+        os.unlink(temporary)
+        raise
     target = spool_dir / f"{name}.json"
     os.rename(temporary, target)
     folder = os.open(spool_dir, os.O_RDONLY)

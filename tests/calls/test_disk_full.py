@@ -1,0 +1,55 @@
+"""The disk is full: nothing can be put on record, and the caller still hears a voice and reaches a person."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.calls.harness import Answers, PortBlock, SippCommand
+from tests.calls.place import Place
+from tests.calls.system import DUTY, Person, prompt
+
+WANG = Person("E1", "王秀英", "02150001111", ["13800000001"])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, 60 MB; only root can make one."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+async def test_with_a_full_disk_a_press_reaches_the_duty_phone_and_the_engine_lives_on(
+    small_disk: Path, ports: PortBlock, sipp: SippCommand
+) -> None:
+    # What SIPp and the far ends write goes elsewhere: only the system's disk is full.
+    async with Place(small_disk / "y", ports, sipp, [WANG]) as (system, town):
+        duty = town.duty(DUTY, Answers(after_s=0.5))
+        ballast = small_disk / "ballast"
+        with ballast.open("wb") as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(bytes(65536))
+                file.flush()
+        await asyncio.sleep(3)  # several turns of everything that writes by the clock
+        elder = await town.call("02150001111", "12349120")
+        await elder.hears(prompt("lifeline/connecting"), within=15)
+        rung = await duty.called(within=10)
+        await rung.answered()
+        assert system.processes["engine"].returncode is None
+        assert system.processes["console"].returncode is None
+        await elder.hang_up()
+        ballast.unlink()
+        second = await town.call("02150001111", "12349120")
+        await second.hears(prompt("emergency/help_is_coming"), within=15)
+        await system.until(system.incidents, 10, "with room again, a press is an incident again")
+        await second.hang_up()
