@@ -101,7 +101,7 @@ async def test_two_elders_on_one_number_are_a_choice_and_not_a_guess(place: Make
 
 
 async def test_with_nobody_logged_in_the_caller_is_told_and_reaches_the_duty_phone(place: MakePlace) -> None:
-    async with place(PEOPLE) as (_system, town):
+    async with place(PEOPLE) as (system, town):
         duty = town.duty(DUTY, Answers(after_s=1, says=HELLO, says_after_s=0.5))
         elder = await town.call("02150001111", "12349")
         await elder.hears(prompt("queue/nobody_logged_in"), within=12)
@@ -111,6 +111,9 @@ async def test_with_nobody_logged_in_the_caller_is_told_and_reaches_the_duty_pho
         await rung.hears(REQUEST)
         await elder.hears(HELLO)
         await elder.hang_up()
+        call = await only_call(system, "02150001111")
+        assert call["outcome"] == "talked", "he has talked to a person"
+        assert not (await ticket_of(system, call))["call_back"]
 
 
 async def test_when_the_duty_phone_does_not_answer_either_a_call_back_is_promised(place: MakePlace) -> None:
