@@ -80,6 +80,22 @@ async def test_second_process_of_a_name_lives_on_the_poll(url: str, store: Store
             assert len(await following) == 1
 
 
+async def test_follower_may_leave_out_what_does_not_concern_it(store: Store, other: Store) -> None:
+    """The engine acts on incidents and seats; a busy line's ordinary calls must not cost it a read each."""
+    journal = Journal(store)
+    following = asyncio.create_task(anext(journal.follow(0, besides_incidents=("agent.state_changed",))))
+    await asyncio.sleep(0.1)
+    await journal.note("call.arrived", call_id="C1")
+    await asyncio.sleep(0.1)
+    assert not following.done()
+    began = time.monotonic()
+    await Journal(other).note("agent.state_changed", extension="1001")
+    await journal.note("incident.opened", incident_id="I1")
+    batch = await following
+    assert time.monotonic() - began < 0.8, "woken by the bell, not by the poll"
+    assert {one.kind for one in batch} <= {"agent.state_changed", "incident.opened"}
+
+
 async def test_feed_pages_and_filters(store: Store) -> None:
     journal = Journal(store)
     for number in range(25):
