@@ -27,5 +27,5 @@ def test_the_trunk_changes_with_every_call_and_is_no_seat() -> None:
     devices = Devices()
     assert not devices.heard("PJSIP/trunk", "NOT_INUSE")
     assert not devices.heard("Queue:hotline", "NOT_INUSE")
-    assert devices.heard("PJSIP/1001", "Not in use")
+    assert devices.heard("PJSIP/1001", "NOT_INUSE")
     assert devices.all() == {"1001": IDLE}
