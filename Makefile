@@ -11,9 +11,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 CONSOLE_JS := agent_console
-# Tests of calls mostly wait for telephones: six at a time keep two cores about half busy.
+# Six tests of calls at a time starved the telephones' 20 ms clocks on two cores (6 of 76 failed), two do not.
 TEST_WORKERS ?= 3
-CALL_WORKERS ?= 6
+CALL_WORKERS ?= 2
+# Many tests hold clocks against real calls: one that fails beside others must pass alone, or the run has failed.
+alone_again = $(BIN)/python -m pytest $(1) || { [ $$? -eq 1 ] && \
+	echo "失败的测试逐个再跑一次 · those that failed once more, each alone" && $(BIN)/python -m pytest --last-failed; }
 # One line for each package while it is fetched; errors come whole, on standard error.
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --no-input --require-hashes --progress-bar off
 SHORT = | sed -un 's/^Collecting \([^ ]*\).*/  \1/p'
@@ -41,8 +44,8 @@ run: setup ## 启动系统与模拟电话网 start the system with a stand-in fo
 	@exec $(BIN)/ivr run --demo
 
 test: setup-dev tools check ## 全部测试 every test, with real calls
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --ignore tests/calls
-	@$(BIN)/python -m pytest -n $(CALL_WORKERS) --dist worksteal tests/calls
+	@$(call alone_again,-n $(TEST_WORKERS) --ignore tests/calls)
+	@$(call alone_again,-n $(CALL_WORKERS) --dist worksteal tests/calls)
 
 check: $(DEV) ## 静态检查 ruff, mypy, import-linter
 	@$(BIN)/ruff check
