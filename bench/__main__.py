@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -18,13 +19,17 @@ RESULTS = PROJECT_ROOT / "build" / "bench" / "results.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="ivr bench", description="性能测量 measure this machine")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="all of them when none is named")
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="all when none is named")
     parser.add_argument("--quick", action="store_true", help="a few calls: shows that it runs, not how fast")
     parser.add_argument("--rounds", type=int, help="rounds of the rate (8)")
     parser.add_argument("--seconds", type=float, help="seconds a block of the rate (15)")
     parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")
     args = parser.parse_args()
+    if unknown := set(args.parts) - set(PARTS):
+        parser.error(f"没有 no such part: {', '.join(sorted(unknown))} ({', '.join(PARTS)})")
     chosen = [part for part in PARTS if not args.parts or part in args.parts]
+    # The measured system must not outlive us: a TERM is taken like Ctrl-C, which stops everything in order.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     results: dict[str, Any] = {"machine": machine.describe(), "quick": args.quick}
     for key, value in results["machine"].items():
         print(f"{key:14}{value}")
@@ -49,4 +54,7 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -167,11 +167,15 @@ class RateBench:
         found = re.search(r"BENCH_LOST=(\d+)", said)
         return int(found[1]) if found else 0
 
+    async def holds(self, arm: str, rate: float) -> bool:
+        """A void block is made again: one hiccup of a neighbour is no limit, and must not favour the other arm."""
+        return not (await self.block(arm, rate)).void or not (await self.block(arm, rate)).void
+
     async def climb(self, arm: str, start: float) -> float:
         """Up by ×1.25 until void; the last good rate (a void start: down until good)."""
         rate, good = start, 0.0
         while True:
-            if (await self.block(arm, rate)).void:
+            if not await self.holds(arm, rate):
                 if good:
                     return good
                 rate /= COARSE
@@ -183,12 +187,13 @@ class RateBench:
     async def round(self, arm: str, start: float) -> float:
         """This round's highest good rate, by small steps from the last one's."""
         rate = start
-        if (await self.block(arm, rate)).void:
-            while True:
+        if not await self.holds(arm, rate):
+            while rate > 1:
                 rate /= FINE
-                if not (await self.block(arm, rate)).void:
+                if await self.holds(arm, rate):
                     return rate
-        while not (await self.block(arm, rate * FINE)).void:
+            raise RuntimeError(f"{arm}: not even 1 call a second")
+        while await self.holds(arm, rate * FINE):
             rate *= FINE
         return rate
 

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="性能测量 measure")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="转给 bench passed on")
+    parser.add_argument("parts", nargs="*", metavar="emergencies|memory|rate", help="不写则全部 all when none is named")
+    parser.add_argument("--quick", action="store_true", help="几通电话 a few calls: shows that it runs, not how fast")
+    for name, what in (
+        ("rounds", "轮数 of the rate"),
+        ("seconds", "每段秒数 a block"),
+        ("prompt", "提示音秒数 greeting"),
+    ):
+        parser.add_argument(f"--{name}", help=what)
     parser.set_defaults(run=run)
 
 
@@ -25,4 +32,6 @@ def run(_settings: Settings, args: argparse.Namespace) -> int:
         raise UsageError(
             "找不到 bench 目录，请在项目源码中运行", "no bench/ here: run it from a checkout of the project"
         )
-    return subprocess.run([sys.executable, "-m", "bench", *args.arguments], cwd=PROJECT_ROOT).returncode
+    given = ["--quick"] if args.quick else []
+    given += [f"--{name}={getattr(args, name)}" for name in ("rounds", "seconds", "prompt") if getattr(args, name)]
+    return subprocess.run([sys.executable, "-m", "bench", *args.parts, *given], cwd=PROJECT_ROOT).returncode
