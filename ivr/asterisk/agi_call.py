@@ -35,7 +35,8 @@ class AgiCall:
             raise CallerHungUp
 
     async def answer(self) -> None:
-        await self.renew()
+        # One command renews the lease and says that the call is on record: hanging up from here on is not forgotten.
+        await self._agi.command("EXEC", "MSet", f"TIMEOUT(absolute)={math.ceil(LEASE_MARGIN_S)},IVR_SEEN=1")
         # ",i" does not wait up to 500 ms for the caller's first media packet (asterisk-notes 1.5).
         await self._agi.command("EXEC", "Answer", ",i")
 

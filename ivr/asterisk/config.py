@@ -141,5 +141,8 @@ def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:
 
 def _write_agi(path: Path, settings: Settings) -> None:
     script = Path(__file__).with_name("lifeline_agi.py")
-    write_private(path, f'#!/bin/sh\nexec "{sys.executable}" -I "{script}" "{settings.spool_dir}" "$@"\n')
+    # Asterisk sends SIGHUP when the caller hangs up; before Python has started that would end the script, and a
+    # press-and-hang-up would be on no record. Ignored signals stay ignored across exec.
+    lines = ("#!/bin/sh", "trap '' HUP PIPE", f'exec "{sys.executable}" -I "{script}" "{settings.spool_dir}" "$@"')
+    write_private(path, "\n".join(lines) + "\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

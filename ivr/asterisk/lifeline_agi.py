@@ -8,6 +8,7 @@ Yinling, needs no database, and says nothing to the caller: the dialplan speaks.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -46,7 +47,8 @@ def main() -> int:
     did, caller_id, linkedid, room = (sys.argv[2:] + [""] * 4)[:4]
     uniqueid = ""
     try:
-        uniqueid = AGI().env.get("agi_uniqueid", "")
+        # pyst2 writes its arguments to stderr, which is Asterisk's log: a caller's number does not belong there.
+        uniqueid = AGI(stderr=io.StringIO()).env.get("agi_uniqueid", "")
     except Exception:
         # The caller may be gone already; the arguments alone are worth a record.
         uniqueid = linkedid

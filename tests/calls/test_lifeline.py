@@ -95,6 +95,53 @@ async def test_a_device_call_to_the_hotline_through_the_lifeline_is_an_incident(
         await system.until(system.incidents, 8, "an incident")
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.03, 0.06, 0.1])
+async def test_who_hangs_up_as_soon_as_the_lifeline_answers_is_not_forgotten(place: MakePlace, after_s: float) -> None:
+    """A press and a hang-up within the tenth of a second in which the call is being written down."""
+    async with place([WANG], IVR_DUTY_PHONE="") as (system, town):
+        await system.kill("engine")
+        elder = await town.call("02150001111", "12349120")
+        await elder.answered(within=12)
+        await asyncio.sleep(after_s)
+        await elder.hang_up()
+        await system.until(lambda: list(system.settings.spool_dir.glob("*.json")), 3, "the call is written down")
+        log = (system.folder / "log" / "asterisk.log").read_text(errors="replace")
+        assert "02150001111" not in log, "nobody's number in a log"
+        await system.start("engine")
+        await system.until(system.incidents, 8, "an incident")
+
+
+async def test_who_gives_up_while_the_engine_hangs_is_not_forgotten(place: MakePlace) -> None:
+    """No answer yet, no lifeline yet: the press lasted a second, within the lease of a stopped engine."""
+    async with place([WANG], IVR_DUTY_PHONE="") as (system, town):
+        system.freeze("engine")
+        elder = await town.call("02150001111", "12349120")
+        await elder.ringing()
+        await asyncio.sleep(1)
+        assert elder.answered_at is None
+        await elder.hang_up()
+        await system.until(lambda: list(system.settings.spool_dir.glob("*.json")), 3, "the call is written down")
+        system.thaw("engine")
+        await system.until(system.incidents, 8, "an incident")
+        await asyncio.sleep(1)
+        (incident,) = await system.incidents()
+        assert incident["needs_look"]
+        assert incident["elder"]["elder_no"] == "E1"
+
+
+async def test_who_hangs_up_in_the_greeting_is_on_record_once(place: MakePlace) -> None:
+    """The engine has the call: nothing is spooled, nobody is told to look at it as a call through the lifeline."""
+    async with place([WANG]) as (system, town):
+        elder = await town.call("02150001111", "12349120")
+        await elder.hears(prompt("emergency/help_is_coming"), first_s=1)
+        await elder.hang_up()
+        await system.leg("elder", "02150001111", "ended")
+        assert list(system.settings.spool_dir.glob("*")) == []
+        (incident,) = await system.incidents()
+        assert not incident["needs_look"]
+        assert len(incident["alarms"]) == 1
+
+
 async def test_the_duty_phone_is_tried_again_and_the_caller_is_told(place: MakePlace) -> None:
     async with place([WANG]) as (system, town):
         duty = town.duty(DUTY, NoAnswer())
