@@ -310,7 +310,7 @@ async def test_the_lease_is_renewed_before_every_prompt_for_longer_than_it_plays
         await call.enter_queue("C1")
 
     assert await journey(port, flow, {"STREAM FILE": b"200 result=0 endpos=16000\n"}) == [
-        'SET AUTOHANGUP "4"',
+        'EXEC "MSet" "TIMEOUT(absolute)=4,IVR_SEEN=1"',
         'EXEC "Answer" ",i"',
         'SET AUTOHANGUP "6"',
         'STREAM FILE "hotline/greeting" ""',
