@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,38 @@ class Workshop:
             await sipp.kill()
             raise
         return sipp, rtp
+
+    async def place(
+        self,
+        exchange: Exchange,
+        scenario: str,
+        name: str,
+        number: str,
+        keys: Mapping[str, str | int],
+        options: Sequence[str] = (),
+    ) -> tuple[CallRecord, Sipp, RtpPeer]:
+        """Dial `number` through `exchange` by a SIPp process of its own; returns once the INVITE is on its way."""
+        rtp = await RtpPeer.open()
+        everything = {**keys, "port": exchange.port, "rtp_port": rtp.port}
+        remote = ("127.0.0.1", exchange.port)
+        began = time.monotonic()
+        sipp = await Sipp.start(
+            self.sipp, scenario, remote, self.folder / name, self.ports,
+            keys=everything, options=(*FOR_CALLS, "-s", number, *options),
+        )  # fmt: skip
+
+        def placed() -> CallRecord | None:
+            # It may be refused before we look; a port may have been another call's before.
+            mine = (c for c in exchange.calls.values() if c.phone_port == sipp.port and c.invite.at >= began)
+            return next(mine, None)
+
+        try:
+            return await exchange.bell.until(placed, 5.0, f"INVITE of {name} to {number}"), sipp, rtp
+        except BaseException as failure:
+            failure.add_note(sipp.errors())
+            rtp.close()
+            await sipp.kill()
+            raise
 
 
 class Phone:
@@ -139,28 +172,14 @@ class AgentPhone(Phone):
 
     async def dials(self, number: str) -> Leg:
         """Call `number` from this phone, with its credentials; returns as soon as the INVITE is on its way."""
-        workshop, rtp = self._workshop, await RtpPeer.open()
-        folder = workshop.folder / f"{self.number}-dials-{len(self.dialled) + 1}"
-        keys: dict[str, str | int] = {"from_number": self.number, "port": self.exchange.port, "rtp_port": rtp.port}
-        options = (*FOR_CALLS, "-s", number, "-au", self.number, "-ap", self._secret)
-        remote = ("127.0.0.1", self.exchange.port)
-        began = time.monotonic()
-        sipp = await Sipp.start(
-            workshop.sipp, "agent_caller", remote, folder, workshop.ports, keys=keys, options=options
+        record, sipp, rtp = await self._workshop.place(
+            self.exchange,
+            "agent_caller",
+            f"{self.number}-dials-{len(self.dialled) + 1}",
+            number,
+            {"from_number": self.number},
+            ("-au", self.number, "-ap", self._secret),
         )
-
-        def placed() -> CallRecord | None:
-            # It may be refused before we look; a port may have been another call's before.
-            mine = (c for c in self.exchange.calls.values() if c.phone_port == sipp.port and c.invite.at >= began)
-            return next(mine, None)
-
-        try:
-            record = await self.exchange.bell.until(placed, 5.0, f"INVITE of {self.number} to {number}")
-        except BaseException as failure:
-            failure.add_note(sipp.errors())
-            rtp.close()
-            await sipp.kill()
-            raise
         leg = Leg(self.exchange, record, sipp, rtp)
         self.dialled.append(leg)
         attending = asyncio.create_task(self._speak_and_hear(leg))

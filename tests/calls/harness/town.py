@@ -19,12 +19,11 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from tests.calls.harness.behaviours import Answers, Behaviour
-from tests.calls.harness.exchange import LOOPBACK, CallRecord, Exchange
+from tests.calls.harness.exchange import LOOPBACK, Exchange
 from tests.calls.harness.legs import Elder
 from tests.calls.harness.phones import AgentPhone, DutyPhone, FamilyPhone, Phone, Workshop
 from tests.calls.harness.ports import PortBlock
-from tests.calls.harness.rtp import RtpPeer
-from tests.calls.harness.sipp import FOR_CALLS, Sipp, SippCommand
+from tests.calls.harness.sipp import SippCommand
 
 P = TypeVar("P", bound=Phone)
 
@@ -91,32 +90,9 @@ class Town:
 
     async def call(self, caller: str, number: str, *, says: Path | bytes | None = None, caller_name: str = "") -> Elder:
         """Dial `number`; returns as soon as the INVITE is on its way. Speaks once it is answered."""
-        rtp = await RtpPeer.open()
-        keys: dict[str, str | int] = {"from_number": caller, "from_name": caller_name}
-        keys |= {"port": self.exchange.port, "rtp_port": rtp.port}
-        folder = self._workshop.folder / f"{caller}-calls-{next(self._serial)}"
-        remote = (LOOPBACK, self.exchange.port)
-        sipp = await Sipp.start(
-            self._workshop.sipp,
-            "caller",
-            remote,
-            folder,
-            self._workshop.ports,
-            keys=keys,
-            options=(*FOR_CALLS, "-s", number),
-        )
-
-        def placed() -> CallRecord | None:
-            mine = (c for c in self.exchange.calls.values() if c.phone_port == sipp.port and c.ended_at is None)
-            return next(mine, None)
-
-        try:
-            record = await self.exchange.bell.until(placed, 5.0, f"INVITE of {caller} to {number}")
-        except BaseException as failure:
-            failure.add_note(sipp.errors())
-            rtp.close()
-            await sipp.kill()
-            raise
+        name = f"{caller}-calls-{next(self._serial)}"
+        keys = {"from_number": caller, "from_name": caller_name}
+        record, sipp, rtp = await self._workshop.place(self.exchange, "caller", name, number, keys)
         elder = Elder(self.exchange, record, sipp, rtp)
         self.elders.append(elder)
         minder = asyncio.create_task(self._mind(elder, says))
