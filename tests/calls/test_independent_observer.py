@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from asterisk.manager import Manager
 
@@ -54,4 +55,6 @@ async def test_every_leg_that_asterisk_ended_is_ended_on_our_record_with_its_cau
                 cause for uniqueid, cause in hung_up.items() if uniqueid in attempts or "." in uniqueid
             )
         finally:
-            await asyncio.to_thread(observer.close)
+            # Its reader may have gone first; then pyst2's log-off writes to a closed file. All was asserted before.
+            with contextlib.suppress(ValueError, OSError):
+                await asyncio.to_thread(observer.close)
