@@ -54,10 +54,10 @@ class Block:
 
 
 def dialplan(inbound: str, prompt: str) -> str:
-    """The native arm, and the arrival step of this very dialplan that ends where the queue would begin."""
+    """The native arm, and the arrival step of this very dialplan with the greeting, to where the queue would begin."""
     found = re.search(r"^\[arrival\]\n(.*?)(?=^\[)", inbound, re.DOTALL | re.MULTILINE)
     assert found, "dialplans/inbound.conf.j2 has no [arrival]"
-    step = found[1].replace("?route,s,1:", "?done,s,1:").replace("lifeline,s,1", "bench-lost,s,1")
+    step = found[1].replace("?route,s,1:", "?bench-greeted,s,1:").replace("lifeline,s,1", "bench-lost,s,1")
     return f"""[from-trunk]
 exten => {NATIVE},1,Answer(,i)
  same => n,Playback({prompt})
@@ -66,6 +66,10 @@ exten => {ENGINE},1,Set(IVR_DID=12349)
  same => n,Goto(bench-arrival,s,1)
 [bench-arrival]
 {step}
+[bench-greeted]
+exten => s,1,Answer(,i)
+ same => n,Playback({prompt})
+ same => n,Hangup(16)
 [bench-lost]
 exten => s,1,Set(GLOBAL(BENCH_LOST)=$[${{BENCH_LOST}} + 1])
  same => n,Hangup(38)

@@ -26,7 +26,6 @@ from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
-from ivr.store.people import SqlPeople
 from ivr.store.seats import SqlSeats
 from ivr.store.tickets import SqlTickets
 
@@ -48,7 +47,7 @@ class Engine:
         legs = SqlLegs(store, settings.node, owner)
         calls = SqlCalls(store, settings.node)
         seats = SqlSeats(store)
-        tickets = TicketDesk(SqlTickets(store), calls, SqlPeople(store))
+        tickets = TicketDesk(SqlTickets(store), calls)
         self.link = AsteriskLink(settings.ami_port, secrets.ami_reader, secrets.ami_actor, self._heard)
         self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id)
         self.runner = IncidentRunner(

@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     node: str = "node1"
     """Name of this Asterisk node; channel keys are (node, uniqueid)."""
 
-    agi_lease_s: Annotated[int, Field(ge=2, le=60)] = 5
+    agi_lease_s: Annotated[int, Field(ge=3, le=60)] = 5
     """A caller waits at most this long on an engine that does not answer before the lifeline takes over."""
     family_ring_s: Annotated[int, Field(ge=1, le=120)] = 25
     family_parallel: Annotated[int, Field(ge=1, le=10)] = 2

@@ -82,14 +82,10 @@ class SpoolWatch:
             path.rename(path.with_suffix(".bad"))
             return
         arrived = spooled.arrived
-        emergency = (
-            spooled.was_emergency
-            or arrived.did == self._one_key_number
-            or await self._tickets.is_device(arrived.caller_id)
-        )
-        if emergency:
+        emergency = spooled.was_emergency or arrived.did == self._one_key_number
+        call_id = None if emergency else await self._tickets.open(arrived)
+        if call_id is None:
             await self._incidents.raise_alarm(call_alarm(arrived, source="lifeline", needs_look=True))
         else:
-            call_id = await self._tickets.open(arrived)
             await self._calls.outcome(call_id, "lifeline", call_back=True)
         path.unlink()  # only now: it is on record

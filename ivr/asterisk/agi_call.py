@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import re
+import time
 from collections.abc import Callable
 
 from ivr.asterisk.fastagi import AgiSession
@@ -14,6 +16,14 @@ log = logging.getLogger(__name__)
 
 # More than any prompt may overrun; Asterisk takes the call back when we fall silent for longer than this.
 LEASE_MARGIN_S = 4.0
+
+_LEASE = f"TIMEOUT(absolute)={math.ceil(LEASE_MARGIN_S)}"
+# The call is on record: hanging up from here on is not forgotten. The hangup handler that would write it down is taken
+# away, so that no call pays for running it.
+_SEEN = ("IVR_SEEN=1", "CHANNEL(hangup_handler_pop)=")
+# The dialplan's own lease on an arrival is longer than this: what reaches us sooner has not been taken back.
+FRESH_S = 2.0
+_MADE_AT = re.compile(r"(?:^|-)(\d{9,11})\.\d+$")
 
 PromptSeconds = Callable[[str], float]
 
@@ -34,9 +44,14 @@ class AgiCall:
         if reply.result < 0:
             raise CallerHungUp
 
+    async def still_ours(self) -> None:
+        # An Asterisk id begins with the second in which the channel was made: only one that is late costs a command.
+        made_at = _MADE_AT.search(self.uniqueid)
+        if made_at is None or not 0 <= time.time() - int(made_at[1]) < FRESH_S:
+            await self.renew()
+
     async def answer(self) -> None:
-        # One command renews the lease and says that the call is on record: hanging up from here on is not forgotten.
-        await self._agi.command("EXEC", "MSet", f"TIMEOUT(absolute)={math.ceil(LEASE_MARGIN_S)},IVR_SEEN=1")
+        await self._agi.command("EXEC", "MSet", ",".join([_LEASE, *_SEEN]))
         # ",i" does not wait up to 500 ms for the caller's first media packet (asterisk-notes 1.5).
         await self._agi.command("EXEC", "Answer", ",i")
 
@@ -73,7 +88,7 @@ class AgiCall:
         await self._leave("room", IVR_ROOM=room, IVR_USER=user)
 
     async def enter_queue(self, call_id: str) -> None:
-        await self._leave("queue", IVR_CALL=call_id)
+        await self._leave("queue", *_SEEN, IVR_CALL=call_id)
 
     async def ring_duty_phone(self, call_id: str) -> None:
         await self._leave("duty", IVR_CALL=call_id)
@@ -81,10 +96,10 @@ class AgiCall:
     async def hang_up(self) -> None:
         await self._leave("hangup")
 
-    async def _leave(self, route: str, **variables: str) -> None:
-        await self.renew()
+    async def _leave(self, route: str, *more: str, **variables: str) -> None:
         # The marker comes last: without it the dialplan goes to the lifeline. One command: each costs a round trip.
         pairs = [*variables.items(), ("IVR_ROUTE", route), ("IVR_DONE", "1")]
         if not all(not value or value.isalnum() for _, value in pairs):
             raise ValueError("only our own ids and words go into a channel variable")
-        await self._agi.command("EXEC", "MSet", ",".join(f"{name}={value}" for name, value in pairs))
+        settings = [_LEASE, *more, *(f"{name}={value}" for name, value in pairs)]
+        await self._agi.command("EXEC", "MSet", ",".join(settings))

@@ -53,17 +53,37 @@ def _event(message: Any) -> AmiEvent:
     return AmiEvent(headers.get("event", ""), headers)
 
 
+def parse_event(block: str) -> AmiEvent:
+    """One event's lines, without the blank line that ends it; a header said twice has its last value."""
+    headers: dict[str, str] = {}
+    for line in block.split("\r\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name.lower()] = value.strip()
+    return AmiEvent(headers.get("event", ""), headers)
+
+
 class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
-    """Decodes across segment borders; a broken byte becomes U+FFFD instead of vanishing."""
+    """Decodes across segment borders; a broken byte becomes U+FFFD instead of vanishing.
+
+    An event that answers no action of ours is read here: panoramisk's Message costs four times as much, and every call
+    brings events. Replies, and events that belong to them (ActionID), are panoramisk's.
+    """
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._tail = ""
 
     def data_received(self, data: bytes) -> None:
-        text = self._decoder.decode(data)
-        if text:
-            super().data_received(text.encode("utf-8"))
+        *blocks, self._tail = (self._tail + self._decoder.decode(data)).split("\r\n\r\n")
+        for block in blocks:
+            block = block.strip()
+            on_event = getattr(self.factory, "on_event", None)
+            if on_event and block.startswith("Event: ") and "\r\nActionID:" not in block and "Shutdown" not in block:
+                on_event(parse_event(block))
+            else:
+                super().data_received(f"{block}\r\n\r\n".encode())
 
 
 class _Listing(Action):  # type: ignore[misc]
@@ -80,6 +100,7 @@ class _OneSession(Manager):  # type: ignore[misc]
     """Connects once. Reconnecting, and what to do about it, is ours to decide."""
 
     _started = False
+    on_event: Callable[[AmiEvent], None] | None = None
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
         if self._started:
@@ -132,6 +153,7 @@ class AmiSession:
         )
         manager.log.setLevel(logging.CRITICAL)
         if on_event is not None:
+            manager.on_event = on_event
             manager.register_event("*", lambda _manager, message: on_event(_event(message)))
         try:
             async with asyncio.timeout(within_s):

@@ -39,10 +39,19 @@ pbx_config
 
 # The events the engine acts on; everything else never leaves Asterisk.
 EVENTS = """
-FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin QueueCallerLeave
-QueueCallerAbandon AgentCalled AgentConnect AgentComplete AgentRingNoAnswer DialEnd DeviceStateChange
+FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin
+QueueCallerAbandon AgentConnect DialEnd DeviceStateChange
 CoreShowChannel CoreShowChannelsComplete QueueParams QueueMember QueueEntry QueueStatusComplete
 DeviceStateListComplete
+""".split()
+
+# Events that every call would bring and that neither we nor a second observer of calls wants.
+DISABLED_EVENTS = """
+Newexten VarSet Newchannel NewCallerid NewConnectedLine NewAccountCode Rename DialBegin DialState
+HangupRequest SoftHangupRequest HangupHandlerPush HangupHandlerPop HangupHandlerRun BridgeCreate BridgeEnter
+BridgeLeave BridgeDestroy BridgeMerge LocalBridge MusicOnHoldStart MusicOnHoldStop DTMFBegin DTMFEnd Hold Unhold
+ConfbridgeStart ConfbridgeEnd ConfbridgeJoin ConfbridgeLeave ConfbridgeTalking ContactStatus PeerStatus
+AgentRingNoAnswer ExtensionStatus Registry SessionTimeout MessageWaiting
 """.split()
 
 SIP_REALM = "yinling"
@@ -103,6 +112,7 @@ def render(
         "realm": SIP_REALM,
         "modules": MODULES,
         "events": EVENTS,
+        "disabled_events": DISABLED_EVENTS,
         "modules_dir": modules_dir,
         "max_calls": 1000,
         "numbers": [settings.hotline_number, settings.one_key_number],

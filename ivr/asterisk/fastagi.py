@@ -7,12 +7,12 @@ not import on Python 3 (asterisk-notes 7.1).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
 from ivr.asterisk import agi_protocol
 from ivr.asterisk.agi_protocol import AgiProtocolError, AgiReply, parse_header, parse_reply
+from ivr.asterisk.agi_wire import AgiClosed, AgiWire
 from ivr.callflows.call import CallerHungUp
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,8 @@ Handler = Callable[["AgiSession"], Awaitable[None]]
 class AgiSession:
     """One AGI step of one channel: `env` as Asterisk sent it, and commands one at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, env: dict[str, str]) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, wire: AgiWire, env: dict[str, str]) -> None:
+        self._wire = wire
         self.env = env
         self.hung_up = False
         self._usage_may_follow = False
@@ -47,19 +46,15 @@ class AgiSession:
         if self.hung_up:
             raise CallerHungUp
         try:
-            self._writer.write(agi_protocol.command_line(verb, *arguments))
-            await self._writer.drain()
+            self._wire.write(agi_protocol.command_line(verb, *arguments))
             return await self._reply()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except ConnectionError:
             self.hung_up = True
             raise CallerHungUp from None
 
     async def _reply(self) -> AgiReply:
         while True:
-            try:
-                raw = await self._reader.readuntil(b"\n")
-            except asyncio.LimitOverrunError:
-                raise AgiProtocolError("an AGI reply line without end") from None
+            raw = await self._wire.read_until(b"\n")
             line = raw.decode("utf-8", "replace").rstrip("\r\n")
             if line.startswith("HANGUP"):
                 self.hung_up = True
@@ -82,7 +77,7 @@ class AgiSession:
             return reply
 
     async def _skip_usage(self) -> None:
-        while not (await self._reader.readuntil(b"\n")).startswith(b"520 "):
+        while not (await self._wire.read_until(b"\n")).startswith(b"520 "):
             pass
 
 
@@ -96,9 +91,8 @@ class AgiServer:
         self._sessions: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> AgiServer:
-        self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", self._port, limit=agi_protocol.MAX_HEADER_BYTES, backlog=256
-        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: AgiWire(self._made), "127.0.0.1", self._port, backlog=256)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -112,26 +106,22 @@ class AgiServer:
     def sessions(self) -> int:
         return len(self._sessions)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _made(self, wire: AgiWire) -> None:
+        task = asyncio.get_running_loop().create_task(self._connected(wire), name="agi")
         self._sessions.add(task)
-        task.set_name("agi")
+        task.add_done_callback(self._sessions.discard)
+
+    async def _connected(self, wire: AgiWire) -> None:
         try:
             if len(self._sessions) > MAX_CONNECTIONS:
                 log.error("over %d AGI connections: refused, the lifeline takes the call", MAX_CONNECTIONS)
                 return
             async with asyncio.timeout(GREETING_WITHIN_S):
-                raw = await reader.readuntil(b"\n\n")
-            session = AgiSession(reader, writer, parse_header(raw))
-            task.set_name(f"agi-{session.env['agi_uniqueid'][:40]}")
-            await self._handler(session)
+                raw = await wire.read_until(b"\n\n")
+            await self._handler(AgiSession(wire, parse_header(raw)))
         except CallerHungUp:
             pass
-        except asyncio.CancelledError:
-            # The server stops; nothing runs after this. Let through, streams.py would log it as a fault (Python 3.11).
-            pass
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+        except (TimeoutError, AgiClosed, ConnectionError):
             log.info("an AGI connection without a greeting was closed")
         except AgiProtocolError as exc:
             log.warning("AGI: %s", exc)
@@ -139,7 +129,4 @@ class AgiServer:
             # Closing without the marker sends the call to the lifeline: a voice, whatever Python did.
             log.exception("a call flow failed; the lifeline takes the call")
         finally:
-            self._sessions.discard(task)
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+            wire.close()

@@ -115,9 +115,11 @@ class AsteriskNode:
         uniqueid = event["uniqueid"]
         cause = int(event["cause"]) if event["cause"].isdigit() else 0
 
-        self._record(lambda: self._legs.ended(uniqueid, outcome_of_cause(cause), cause=cause))
-        if not _is_ours(uniqueid):
-            self._record(lambda: self._calls.ended(uniqueid, cause=cause))
+        async def ended() -> None:
+            if _is_ours(uniqueid) or await self._calls.ended(uniqueid, cause=cause):
+                await self._legs.ended(uniqueid, outcome_of_cause(cause), cause=cause)
+
+        self._record(ended)
 
     def _on_originateresponse(self, event: AmiEvent) -> None:
         if event["response"].lower() != "failure":

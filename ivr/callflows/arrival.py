@@ -13,9 +13,12 @@ from ivr.services.ticket_desk import TicketDesk
 async def arriving_call(
     call: Call, arrived: ArrivedCall, incidents: IncidentDesk, tickets: TicketDesk, one_key_number: str
 ) -> None:
-    # After a hang (SIGSTOP, a paused machine) the call may be with the lifeline already: then nothing is opened here.
-    await call.renew()
-    if arrived.did == one_key_number or await tickets.is_device(arrived.caller_id):
+    await call.still_ours()
+    if arrived.did == one_key_number:
+        await emergency_call(call, arrived, incidents)
+        return
+    call_id = await tickets.open(arrived)  # call and ticket on record
+    if call_id is None:  # a registered device: an emergency, whatever it dialled
         await emergency_call(call, arrived, incidents)
     else:
-        await hotline_call(call, arrived, tickets)
+        await hotline_call(call, call_id, tickets)

@@ -42,8 +42,8 @@ class Call(Protocol):
         """Normalised digits, empty when withheld."""
         ...
 
-    async def renew(self) -> None:
-        """Prove that we still hold the call; raises CallerHungUp when the lease was lost."""
+    async def still_ours(self) -> None:
+        """After a hang (SIGSTOP, a paused machine) the lifeline may have the call already: then CallerHungUp."""
         ...
 
     async def answer(self) -> None:
@@ -61,7 +61,7 @@ class Call(Protocol):
         ...
 
     async def enter_queue(self, call_id: str) -> None:
-        """Leave AGI for the routine queue."""
+        """Leave AGI: the dialplan picks up, greets and queues. On record by now, as for `answer`."""
         ...
 
     async def ring_duty_phone(self, call_id: str) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from ivr.callflows.call import Call
-from ivr.domain.incident import ArrivedCall
 from ivr.services.ticket_desk import TicketDesk
 
 
-async def hotline_call(call: Call, arrived: ArrivedCall, desk: TicketDesk) -> None:
-    call_id = await desk.open(arrived)  # call and ticket on record
-    await call.answer()
-    await desk.answered(call_id)
-    await call.play("hotline/greeting")
-    await call.enter_queue(call_id)  # leaves AGI: Asterisk's queue holds the caller now
+async def hotline_call(call: Call, call_id: str, desk: TicketDesk) -> None:
+    await call.enter_queue(call_id)  # leaves AGI: the dialplan answers and greets him, Asterisk's queue holds him
+    desk.answered(call_id)
 
 
 async def unanswered_call(call: Call, desk: TicketDesk, call_id: str, why: str, *, duty_phone: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+
+import uvloop
 
 from ivr.heartbeat import beat, heartbeat_address
 from ivr.settings import Settings
@@ -19,11 +22,19 @@ def run_part(name: str, main: PartMain, settings: Settings) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    return asyncio.run(_serve(name, main, settings))
+    return uvloop.run(_serve(name, main, settings))
+
+
+def _spare_the_collector() -> None:
+    """What was imported stays: the collector need not walk it again and again (0.2 CPU-ms a call in the engine)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 async def _serve(name: str, main: PartMain, settings: Settings) -> int:
     # The heartbeat lives in the loop that serves calls: it stops when that loop hangs.
+    _spare_the_collector()
     heart = asyncio.create_task(beat(heartbeat_address(settings.data_dir), name), name="heartbeat")
     work = asyncio.ensure_future(main(settings))
     loop = asyncio.get_running_loop()

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 from ulid import ULID
 
 from ivr.domain.incident import ArrivedCall
 from ivr.store.db import Store
+from ivr.store.prepared import Prepared, inserting
 from ivr.store.tables import call, ticket
 from ivr.store.tx import Tx
 
-# Statements of every call, built once: making one costs as much as running it.
 _OF_CHANNEL = (call.c.node == bindparam("node"), call.c.uniqueid == bindparam("of_uniqueid"))
-_FIND = select(call.c.id).where(*_OF_CHANNEL)
-_ROW = select(call).where(*_OF_CHANNEL)
-_INSERT = insert(call)
+_FIND = Prepared(select(call.c.id).where(*_OF_CHANNEL))
+_ROW = Prepared(
+    select(
+        call.c.id,
+        call.c.kind,
+        call.c.outcome,
+        call.c.connected_at,
+        call.c.ended_at,
+        call.c.incident_id,
+        call.c.ticket_no,
+    ).where(*_OF_CHANNEL)
+)
+_INSERT = inserting(
+    call, "id", "node", "uniqueid", "linkedid", "did", "caller_id", "kind", "elder_no", "incident_id", "ticket_no",
+    "arrived_at",
+)  # fmt: skip
 _SET_ONCE = {
-    column: update(call)
-    .where(call.c.id == bindparam("of_id"), call.c[column].is_(None))
-    .values({column: bindparam("now")})
+    column: Prepared(
+        update(call)
+        .where(call.c.id == bindparam("of_id"), call.c[column].is_(None))
+        .values({column: bindparam("now", type_=call.c[column].type)})
+    )
     for column in ("answered_at", "queued_at", "connected_at")
 }
-_END = update(call).where(call.c.id == bindparam("of_id")).values(ended_at=bindparam("at"), outcome=bindparam("how"))
-_END_TICKET = (
-    update(ticket).where(ticket.c.no == bindparam("of_no"), ticket.c.outcome.is_(None)).values(outcome=bindparam("how"))
+_END = Prepared(
+    update(call).where(call.c.id == bindparam("of_id")).values(ended_at=bindparam("at"), outcome=bindparam("how"))
+)
+_END_TICKET = Prepared(
+    update(ticket)
+    .where(ticket.c.no == bindparam("of_no"))
+    .values(
+        outcome=func.coalesce(ticket.c.outcome, bindparam("how")),
+        call_back=or_(ticket.c.call_back, bindparam("back", type_=ticket.c.call_back.type)),
+    )
 )
 _CALL_BACK = update(ticket).where(ticket.c.no == bindparam("of_no")).values(call_back=True)
 
 
 def find(conn: Connection, node: str, uniqueid: str) -> str | None:
-    found: str | None = conn.scalar(_FIND, {"node": node, "of_uniqueid": uniqueid})
+    found: str | None = _FIND.scalar(conn, node=node, of_uniqueid=uniqueid)
     return found
 
 
@@ -51,21 +73,19 @@ def add(
     if known is not None:
         return known
     call_id = str(ULID())
-    tx.conn.execute(
-        _INSERT,
-        {
-            "id": call_id,
-            "node": arrived.node,
-            "uniqueid": arrived.uniqueid,
-            "linkedid": arrived.linkedid,
-            "did": arrived.did,
-            "caller_id": arrived.caller_id,
-            "kind": kind,
-            "elder_no": elder_no,
-            "incident_id": incident_id,
-            "ticket_no": ticket_no,
-            "arrived_at": tx.now,
-        },
+    _INSERT.run(
+        tx.conn,
+        id=call_id,
+        node=arrived.node,
+        uniqueid=arrived.uniqueid,
+        linkedid=arrived.linkedid,
+        did=arrived.did,
+        caller_id=arrived.caller_id,
+        kind=kind,
+        elder_no=elder_no,
+        incident_id=incident_id,
+        ticket_no=ticket_no,
+        arrived_at=tx.now,
     )
     tx.event(
         "call.arrived",
@@ -86,8 +106,10 @@ class SqlCalls:
         self._store = store
         self._node = node
 
-    async def answered(self, call_id: str) -> None:
-        await self._stamp(call_id, "answered_at", "call.answered")
+    def answered(self, call_id: str) -> None:
+        """Answered now. Nobody waits for this stamp: the caller hears the greeting meanwhile."""
+        at = datetime.now(UTC)
+        self._store.write_later(lambda tx: self._set_once(tx, call_id, "answered_at", "call.answered", at=at))
 
     async def queued(self, uniqueid: str, position: int) -> None:
         def change(tx: Tx) -> None:
@@ -135,16 +157,21 @@ class SqlCalls:
 
         await self._store.write(change)
 
-    async def ended(self, uniqueid: str, *, at: datetime | None = None, cause: int | None = None) -> None:
-        """The channel is gone. An unanswered wish leaves a ticket that wants a call-back; a talk closes it."""
+    async def ended(self, uniqueid: str, *, at: datetime | None = None, cause: int | None = None) -> bool:
+        """The channel is gone. An unanswered wish leaves a ticket that wants a call-back; a talk closes it.
 
-        def change(tx: Tx) -> None:
-            row = tx.conn.execute(_ROW, {"node": self._node, "of_uniqueid": uniqueid}).first()
-            if row is None or row.ended_at is not None:
-                return
+        Returns whether the channel may be a leg of an incident: only then its attempt has to be looked for.
+        """
+
+        def change(tx: Tx) -> bool:
+            row = _ROW.first(tx.conn, node=self._node, of_uniqueid=uniqueid)
+            if row is None:
+                return True
+            if row.ended_at is not None:
+                return row.incident_id is not None
             call_id = row.id
             outcome = row.outcome or _outcome_at_end(row.kind, row.connected_at)
-            tx.conn.execute(_END, {"of_id": call_id, "at": at or tx.now, "how": outcome})
+            _END.run(tx.conn, of_id=call_id, at=at or tx.now, how=outcome)
             tx.event(
                 "call.ended",
                 call_id=call_id,
@@ -154,11 +181,11 @@ class SqlCalls:
                 cause=cause,
             )
             if row.ticket_no:
-                tx.conn.execute(_END_TICKET, {"of_no": row.ticket_no, "how": outcome})
-                if outcome in ("abandoned", "hung_up_before_answer"):
-                    tx.conn.execute(_CALL_BACK, {"of_no": row.ticket_no})
+                back = outcome in ("abandoned", "hung_up_before_answer")
+                _END_TICKET.run(tx.conn, of_no=row.ticket_no, how=outcome, back=back)
+            return row.incident_id is not None
 
-        await self._store.write(change)
+        return await self._store.write(change)
 
     async def live(self) -> dict[str, datetime]:
         """Uniqueid -> arrived_at of this node's calls that have not ended as far as we know."""
@@ -166,18 +193,20 @@ class SqlCalls:
         rows = await self._store.look(lambda conn: conn.execute(query).all())
         return {row.uniqueid: row.arrived_at for row in rows}
 
-    async def _stamp(self, call_id: str, column: str, kind: str) -> None:
-        def change(tx: Tx) -> None:
-            self._set_once(tx, call_id, column, kind)
-
-        await self._store.write(change)
-
     def _set_once(
-        self, tx: Tx, call_id: str, column: str, kind: str, *, extension: str | None = None, **data: Any
+        self,
+        tx: Tx,
+        call_id: str,
+        column: str,
+        kind: str,
+        *,
+        at: datetime | None = None,
+        extension: str | None = None,
+        **data: Any,
     ) -> bool:
-        if not tx.conn.execute(_SET_ONCE[column], {"of_id": call_id, "now": tx.now}).rowcount:
+        if not _SET_ONCE[column].run(tx.conn, of_id=call_id, now=at or tx.now):
             return False
-        tx.event(kind, call_id=call_id, extension=extension, **data)
+        tx.event(kind, call_id=call_id, extension=extension, at=at, **data)
         return True
 
 

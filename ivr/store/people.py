@@ -5,18 +5,18 @@ from __future__ import annotations
 from sqlalchemy import BindParameter, Connection, bindparam, or_, select
 
 from ivr.domain.people import Match
-from ivr.store.db import Store
+from ivr.store.prepared import Prepared
 from ivr.store.tables import contact, device, elder
 
 _NUMBER: BindParameter[str] = bindparam("number")
-_DEVICES = select(device.c.device_id, device.c.elder_no).where(device.c.caller_id == _NUMBER)
-_ELDERS = (
+_DEVICES = Prepared(select(device.c.device_id, device.c.elder_no).where(device.c.caller_id == _NUMBER))
+_ELDERS = Prepared(
     select(elder.c.elder_no)
     .where(or_(elder.c.phone == _NUMBER, elder.c.mobile == _NUMBER))
     .order_by(elder.c.elder_no)
     .limit(20)
 )
-_RELATED = select(contact.c.elder_no).where(contact.c.phone == _NUMBER).order_by(contact.c.elder_no).limit(20)
+_RELATED = Prepared(select(contact.c.elder_no).where(contact.c.phone == _NUMBER).order_by(contact.c.elder_no).limit(20))
 
 
 def match_number(conn: Connection, number: str) -> Match:
@@ -26,15 +26,14 @@ def match_number(conn: Connection, number: str) -> Match:
     """
     if not number:
         return Match()
-    asked = {"number": number}
-    rows = conn.execute(_DEVICES, asked).all()
+    rows = _DEVICES.all(conn, number=number)
     if rows:
         owners = tuple(dict.fromkeys(row.elder_no for row in rows))
         return Match(owners[0] if len(owners) == 1 else None, owners, rows[0].device_id)
-    owners = tuple(conn.scalars(_ELDERS, asked))
+    owners = tuple(row.elder_no for row in _ELDERS.all(conn, number=number))
     if owners:
         return Match(owners[0] if len(owners) == 1 else None, owners)
-    return Match(None, tuple(dict.fromkeys(conn.scalars(_RELATED, asked))))
+    return Match(None, tuple(dict.fromkeys(row.elder_no for row in _RELATED.all(conn, number=number))))
 
 
 def device_owner(conn: Connection, device_id: str) -> str | None:
@@ -45,15 +44,3 @@ def device_owner(conn: Connection, device_id: str) -> str | None:
 
 def elder_exists(conn: Connection, elder_no: str) -> bool:
     return conn.scalar(select(elder.c.elder_no).where(elder.c.elder_no == elder_no)) is not None
-
-
-class SqlPeople:
-    """Implements the `People` port on the hot path."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def is_device(self, number: str) -> bool:
-        if not number:
-            return False
-        return await self._store.look(lambda conn: conn.execute(_DEVICES, {"number": number}).first() is not None)

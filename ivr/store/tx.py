@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
+from ivr.store.prepared import inserting
 from ivr.store.tables import event
 
-# Built once: making a statement costs as much as running it.
-_INSERT = insert(event)
+_INSERT = inserting(event, "kind", "at", "incident_id", "leg_id", "call_id", "ticket_no", "extension", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Tx:
     def flush_events(self) -> None:
         if not self._events:
             return
-        self.conn.execute(
-            _INSERT,
+        _INSERT.run_many(
+            self.conn,
             [
                 {
                     "kind": row.kind,

@@ -310,13 +310,36 @@ async def test_the_lease_is_renewed_before_every_prompt_for_longer_than_it_plays
         await call.enter_queue("C1")
 
     assert await journey(port, flow, {"STREAM FILE": b"200 result=0 endpos=16000\n"}) == [
-        'EXEC "MSet" "TIMEOUT(absolute)=4,IVR_SEEN=1"',
+        'EXEC "MSet" "TIMEOUT(absolute)=4,IVR_SEEN=1,CHANNEL(hangup_handler_pop)="',
         'EXEC "Answer" ",i"',
         'SET AUTOHANGUP "6"',
         'STREAM FILE "hotline/greeting" ""',
-        'SET AUTOHANGUP "4"',
-        'EXEC "MSet" "IVR_CALL=C1,IVR_ROUTE=queue,IVR_DONE=1"',
+        'EXEC "MSet" "TIMEOUT(absolute)=4,IVR_SEEN=1,CHANNEL(hangup_handler_pop)=,'
+        'IVR_CALL=C1,IVR_ROUTE=queue,IVR_DONE=1"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("uniqueid", "age_s", "probed"),
+    [
+        ("{}.7", 0, False),
+        ("node-a-{}.7", 0, False),
+        ("{}.7", 6, True),  # we hung meanwhile
+        ("{}.7", -60, True),  # the clock was set back: we cannot know
+        ("x", 0, True),
+    ],
+)
+async def test_only_a_call_that_comes_late_is_asked_whether_it_is_still_ours(
+    port: int, uniqueid: str, age_s: int, probed: bool
+) -> None:
+    async def handler(session: AgiSession) -> None:
+        call = AgiCall(session, lambda _prompt: 1.0)
+        call.uniqueid = uniqueid.format(int(time.time()) - age_s)
+        await call.still_ours()
+
+    async with served(port, handler), AsteriskSide(port) as asterisk:
+        await asterisk.say(greeting())
+        assert await asterisk.serve() == (['SET AUTOHANGUP "4"'] if probed else [])
 
 
 async def test_a_key_in_mid_prompt_ends_it_and_a_wrong_key_does_not_count(port: int) -> None:

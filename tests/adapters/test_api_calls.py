@@ -17,7 +17,7 @@ from tests.adapters.api_stage import Stage, stage
 async def _call(api: Stage, name: str, number: str, *, queued: bool = True) -> str:
     call_id, _no = await SqlTickets(api.store).open_for_call(ArrivedCall("node1", name, name, "12349", number))
     calls = SqlCalls(api.store, "node1")
-    await calls.answered(call_id)
+    calls.answered(call_id)
     if queued:
         await calls.queued(name, 1)
     return call_id

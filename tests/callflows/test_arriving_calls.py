@@ -17,7 +17,6 @@ from tests.doubles.memory_store import (
     MemoryCalls,
     MemoryIncidents,
     MemoryLegs,
-    MemoryPeople,
     MemorySeats,
     MemoryTickets,
 )
@@ -33,10 +32,10 @@ class Centre:
     def __init__(self) -> None:
         self.story: list[str] = []
         self.incidents = MemoryIncidents(self.story)
-        self.tickets = MemoryTickets(self.story)
+        self.tickets = MemoryTickets(self.story, DEVICE)
         calls = MemoryCalls(self.story)
         self.incident_desk = IncidentDesk(self.incidents, MemoryLegs(self.story), calls)
-        self.ticket_desk = TicketDesk(self.tickets, calls, MemoryPeople(DEVICE))
+        self.ticket_desk = TicketDesk(self.tickets, calls)
 
     async def takes(self, did: str, caller: str = "02150001111", gone_at: str = "") -> ScriptedCall:
         call = ScriptedCall(story=self.story, did=did, caller_id=caller, gone_at=gone_at)
@@ -53,7 +52,7 @@ def centre() -> Centre:
 async def test_a_press_is_on_record_before_a_word_is_spoken_and_leads_into_the_room(centre: Centre) -> None:
     await centre.takes(ONE_KEY)
     assert centre.story == [
-        "renew",
+        "still ours",
         "alarm call 02150001111",
         "answer",
         "accept 1700000000.1",
@@ -74,12 +73,10 @@ async def test_a_device_that_dials_the_hotline_is_an_emergency(centre: Centre) -
 async def test_an_ordinary_caller_is_on_record_greeted_and_queued(centre: Centre) -> None:
     await centre.takes("12349")
     assert centre.story == [
-        "renew",
+        "still ours",
         "ticket 02150001111",
-        "answer",
-        "call answered C1",
-        "play hotline/greeting",
         "queue C1",
+        "call answered C1",
     ]
     assert centre.incidents.alarms == []
 
@@ -94,8 +91,8 @@ async def test_a_caller_who_withholds_his_number_is_served(centre: Centre) -> No
 @pytest.mark.parametrize("did", [ONE_KEY, "12349"])
 async def test_a_call_that_the_lifeline_has_taken_meanwhile_opens_nothing(centre: Centre, did: str) -> None:
     with pytest.raises(CallerHungUp):
-        await centre.takes(did, gone_at="renew")
-    assert centre.story == ["renew"]
+        await centre.takes(did, gone_at="still ours")
+    assert centre.story == ["still ours"]
 
 
 @pytest.mark.parametrize("did", [ONE_KEY, "12349"])
@@ -103,7 +100,7 @@ async def test_without_the_database_nothing_is_said_and_the_lifeline_gets_the_ca
     centre.incidents.away = centre.tickets.away = True
     with pytest.raises(StoreUnavailable):
         await centre.takes(did)
-    assert centre.story == ["renew"], "not answered, not left: no marker"
+    assert centre.story == ["still ours"], "not answered, not left: no marker"
 
 
 async def test_who_hangs_up_in_the_first_word_is_an_alarm_all_the_same(centre: Centre) -> None:

@@ -161,3 +161,19 @@ async def test_a_caller_who_gives_up_leaves_a_ticket_that_wants_a_call_back(plac
         call = await only_call(system, "02150001111")
         assert call["outcome"] == "abandoned"
         assert (await ticket_of(system, call))["call_back"]
+
+
+async def test_an_engine_that_dies_during_the_greeting_costs_the_caller_nothing(place: MakePlace) -> None:
+    async with place(PEOPLE) as (system, town):
+        agent = await town.agent("1001", system.agents["1001"], Answers(after_s=1, says=HELLO, says_after_s=0.5))
+        await system.ready("1001")
+        elder = await town.call("02150001111", "12349")
+        await elder.answered()
+        await system.kill("engine")
+        await elder.hears(prompt("hotline/greeting"))
+        await (await agent.called()).answered()
+        await elder.hears(HELLO)
+        assert town.exchange.invites(DUTY) == [], "not the lifeline: Asterisk goes on alone"
+        await system.start("engine")
+        await elder.hang_up()
+        assert (await only_call(system, "02150001111"))["ended_at"]

@@ -143,7 +143,7 @@ class MemoryCalls:
         self.story = story
         self.living: dict[str, datetime] = {}
 
-    async def answered(self, call_id: str) -> None:
+    def answered(self, call_id: str) -> None:
         self.story.append(f"call answered {call_id}")
 
     async def queued(self, uniqueid: str, position: int) -> None:
@@ -157,10 +157,11 @@ class MemoryCalls:
         del waited_s
         self.story.append(f"call abandoned {uniqueid}")
 
-    async def ended(self, uniqueid: str, *, at: datetime | None = None, cause: int | None = None) -> None:
+    async def ended(self, uniqueid: str, *, at: datetime | None = None, cause: int | None = None) -> bool:
         del at, cause
         self.living.pop(uniqueid, None)
         self.story.append(f"call ended {uniqueid}")
+        return True
 
     async def live(self) -> dict[str, datetime]:
         return dict(self.living)
@@ -170,23 +171,20 @@ class MemoryCalls:
 
 
 class MemoryTickets:
-    def __init__(self, story: list[str]) -> None:
+    """`devices`: numbers of registered devices, whose calls are no tickets."""
+
+    def __init__(self, story: list[str], *devices: str) -> None:
         self.story = story
+        self.devices = devices
         self.away = False
 
-    async def open_for_call(self, arrived: ArrivedCall) -> tuple[str, str]:
+    async def open_for_call(self, arrived: ArrivedCall) -> tuple[str, str] | None:
         if self.away:
             raise StoreUnavailable
+        if arrived.caller_id in self.devices:
+            return None
         self.story.append(f"ticket {arrived.caller_id}")
         return "C1", "T1"
-
-
-class MemoryPeople:
-    def __init__(self, *devices: str) -> None:
-        self._devices = devices
-
-    async def is_device(self, number: str) -> bool:
-        return number in self._devices
 
 
 class MemorySeats:

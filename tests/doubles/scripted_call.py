@@ -37,8 +37,8 @@ class ScriptedCall:
         """AGI was left with a way to go on: without it the lifeline would have the call."""
         return bool(self.story) and self.story[-1].split()[0] in ("room", "queue", "duty", "hangup")
 
-    async def renew(self) -> None:
-        self._do("renew")
+    async def still_ours(self) -> None:
+        self._do("still ours")
 
     async def answer(self) -> None:
         self._do("answer")

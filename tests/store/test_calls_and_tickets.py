@@ -65,7 +65,6 @@ async def test_ticket_exists_from_the_start_of_the_call(store: Store, tickets: S
         ("13900000001", None, ["E1"]),
         ("13012345678", None, []),
         ("", None, []),
-        ("14700000001", "E1", ["E1"]),
     ],
 )
 async def test_whose_ticket(
@@ -76,10 +75,15 @@ async def test_whose_ticket(
     assert (row.elder_no, row.elder_choices) == (elder_no, choices)
 
 
+async def test_a_registered_device_is_no_ticket(store: Store, tickets: SqlTickets) -> None:
+    assert await tickets.open_for_call(_arrived(caller="14700000001")) is None
+    assert await _kinds(store) == []
+
+
 async def test_a_call_that_was_talked_through(store: Store, calls: SqlCalls, tickets: SqlTickets) -> None:
     call_id, no = await tickets.open_for_call(_arrived())
     for _ in range(2):  # whoever tells it twice
-        await calls.answered(call_id)
+        calls.answered(call_id)
         await calls.queued("1.1", 1)
         await calls.connected("1.1", "1001", 4.2)
     assert list(await calls.live()) == ["1.1"]
@@ -98,7 +102,7 @@ async def test_a_call_that_was_talked_through(store: Store, calls: SqlCalls, tic
 
 async def test_who_gave_up_is_called_back(store: Store, calls: SqlCalls, tickets: SqlTickets) -> None:
     call_id, _ = await tickets.open_for_call(_arrived())
-    await calls.answered(call_id)
+    calls.answered(call_id)
     await calls.queued("1.1", 3)
     for _ in range(2):
         await calls.abandoned("1.1", 61.0)

@@ -117,8 +117,8 @@ async def _sqlite_full(store: Store) -> AsyncIterator[Callable[[], None]]:
     now = await store.write(lambda tx: tx.conn.exec_driver_sql("PRAGMA page_count").scalar())
     await limit(int(now or 0) + 40)
     pragma = "PRAGMA max_page_count=1000000"
-    # The pragma belongs to the connection and must not wait behind a transaction that has no room.
-    yield lambda: store._thread.submit(lambda: _on_pooled_connection(store, pragma)).result(5)
+    # The pragma belongs to the connection, which the writer has given back to the pool after its failure.
+    yield lambda: _on_pooled_connection(store, pragma)
 
 
 def _on_pooled_connection(store: Store, statement: str) -> None:

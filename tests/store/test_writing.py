@@ -13,6 +13,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from ivr.store import writer
 from ivr.store.db import Store
 from ivr.store.journal import Journal
 from ivr.store.tables import counter, event
@@ -21,6 +22,15 @@ from ivr.store.tx import Tx
 
 def _one(tx: Tx, **data: Any) -> None:
     tx.event("node.started", **data)
+
+
+async def _committed(store: Store) -> None:
+    """Return once an event is there, seen by another process's eyes; ten tries a second, at most three seconds."""
+    for _ in range(30):
+        if await Journal(store).last_seq():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("nothing was committed")
 
 
 @pytest.fixture
@@ -37,6 +47,42 @@ async def test_many_writes_share_few_commits(store: Store, commits: list[object]
     async with store.read() as conn:
         assert await conn.scalar(select(func.count()).select_from(event)) == 500
     assert len(commits) <= 25
+
+
+async def test_what_nobody_waits_for_rides_with_the_next_commit(store: Store, commits: list[object]) -> None:
+    await store.write(_one)
+    before = len(commits)
+    store.write_later(partial(_one, number=1))
+    await store.write(partial(_one, number=2))
+    assert [one.data.get("number") for one in await Journal(store).after(0)] == [None, 1, 2]
+    assert len(commits) == before + 1
+
+
+async def test_what_nobody_waits_for_is_written_without_another_commit_and_when_the_store_closes(
+    store: Store, other: Store
+) -> None:
+    store.write_later(_one)
+    await _committed(other)
+    store.write_later(_one)
+    await store._writer.stop()
+    assert await Journal(other).last_seq() == 2
+
+
+async def test_what_nobody_waits_for_is_tried_again_while_the_database_is_away(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LATER_AGAIN_S", 0.01)
+    tries = []
+
+    def away_at_first(tx: Tx) -> None:
+        tries.append(1)
+        if len(tries) < 4:
+            raise OSError("the database is away")
+        tx.event("node.started")
+
+    store.write_later(away_at_first)
+    await _committed(other)
+    assert len(tries) == 4
 
 
 async def test_result_comes_after_the_commit(store: Store, other: Store) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from ivr.alarms import spool
 from ivr.alarms.spool import SpoolWatch
+from ivr.domain.incident import ArrivedCall
 from ivr.services.ticket_desk import TicketDesk
-from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryPeople, MemoryTickets
+from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryTickets
 from tests.doubles.patience import until
 
 DEVICE = "13900007777"
@@ -25,9 +26,9 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.story: list[str] = []
-        self.incidents, self.tickets = MemoryIncidents(self.story), MemoryTickets(self.story)
-        self.people, calls = MemoryPeople(DEVICE), MemoryCalls(self.story)
-        desk = TicketDesk(self.tickets, calls, self.people)
+        self.incidents, self.tickets = MemoryIncidents(self.story), MemoryTickets(self.story, DEVICE)
+        calls = MemoryCalls(self.story)
+        desk = TicketDesk(self.tickets, calls)
         self.watch = SpoolWatch(folder, "node1", "12349120", self.incidents, desk, calls)
 
     def file(self, name: str, content: bytes | None = None, **fields: str) -> Path:
@@ -88,14 +89,14 @@ async def test_while_the_database_is_away_the_file_stays(engine: Engine) -> None
 
 async def test_a_fault_of_ours_or_of_the_database_never_puts_a_cry_for_help_aside(engine: Engine) -> None:
     path, other = engine.file("1.1", caller_id="123"), engine.file("1.2", did="12349120")
-    is_device, failures = engine.people.is_device, [OSError("disk"), RuntimeError("unforeseen"), ValueError("of ours")]
+    opens, failures = engine.tickets.open_for_call, [OSError("disk"), RuntimeError("unforeseen"), ValueError("of ours")]
 
-    async def fails(number: str) -> bool:
+    async def fails(arrived: ArrivedCall) -> tuple[str, str] | None:
         if failures:
             raise failures.pop()
-        return await is_device(number)
+        return await opens(arrived)
 
-    engine.people.is_device = fails  # type: ignore[method-assign]
+    engine.tickets.open_for_call = fails  # type: ignore[method-assign]
     async with engine.running():
         await until(lambda: not path.exists() and not other.exists())
     assert list(engine.folder.iterdir()) == []
