@@ -6,17 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from agent_console.api.shapes import ElderOut, LegOut
 from agent_console.eyes import Eyes
 from agent_console.queries import elders, incidents
 from ivr.domain.incident import Role
-from ivr.store.tables import agent, alarm, event, incident, leg, leg_attempt
+from ivr.store.tables import agent, event, incident, leg, leg_attempt
 
 ATTENTION = ("unattended", "present", "handled")
 STAFF = (Role.AGENT, Role.SUPERVISOR)
 SHOWN = 200
+# Read in every round of live updates; built once.
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_OPEN = select(incident).where(incident.c.state == "open").order_by(incident.c.id.desc()).limit(SHOWN)
+_TALKED = (
+    select(leg_attempt.c.incident_id)
+    .join(leg, leg.c.id == leg_attempt.c.leg_id)
+    .where(leg_attempt.c.incident_id.in_(_IDS), leg_attempt.c.accepted_at.is_not(None), leg.c.role.in_(STAFF))
+)
+_LOOKED = select(event.c.incident_id).where(event.c.incident_id.in_(_IDS), event.c.kind == "incident.looked_at")
+_SEATS = select(func.count().filter(agent.c.state == "ready"), func.count()).select_from(agent)
+_LAST = select(func.max(event.c.seq))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +55,7 @@ class Card:
 
 
 def open_incidents(conn: Connection, eyes: Eyes) -> list[Card]:
-    rows = conn.execute(
-        select(incident).where(incident.c.state == "open").order_by(incident.c.id.desc()).limit(SHOWN)
-    ).all()
+    rows = conn.execute(_OPEN).all()
     ids = [row.id for row in rows]
     if not ids:
         return []
@@ -54,7 +63,7 @@ def open_incidents(conn: Connection, eyes: Eyes) -> list[Card]:
     legs = incidents.legs_of(conn, ids, eyes)
     served = _served(conn, ids)
     alarms: dict[str, list[Any]] = {one: [] for one in ids}
-    for row in conn.execute(select(alarm).where(alarm.c.incident_id.in_(ids)).order_by(alarm.c.id)):
+    for row in conn.execute(incidents.ALARMS, {"ids": ids}):
         alarms[row.incident_id].append(row)
     cards = [
         Card(
@@ -84,22 +93,14 @@ def attention(legs: list[LegOut], *, needs_look: bool, served: bool) -> str:
 
 def _served(conn: Connection, ids: list[str]) -> set[str]:
     """Those that somebody of the staff was in, or has looked at."""
-    talked = conn.scalars(
-        select(leg_attempt.c.incident_id)
-        .join(leg, leg.c.id == leg_attempt.c.leg_id)
-        .where(leg_attempt.c.incident_id.in_(ids), leg_attempt.c.accepted_at.is_not(None), leg.c.role.in_(STAFF))
-    )
-    looked = conn.scalars(
-        select(event.c.incident_id).where(event.c.incident_id.in_(ids), event.c.kind == "incident.looked_at")
-    )
-    return {*talked, *looked}
+    return {*conn.scalars(_TALKED, {"ids": ids}), *conn.scalars(_LOOKED, {"ids": ids})}
 
 
 def ready_seats(conn: Connection) -> tuple[int, int]:
     """(ready, all)."""
-    row = conn.execute(select(func.count().filter(agent.c.state == "ready"), func.count()).select_from(agent)).one()
+    row = conn.execute(_SEATS).one()
     return int(row[0]), int(row[1])
 
 
 def last_seq(conn: Connection) -> int:
-    return conn.scalar(select(func.max(event.c.seq))) or 0
+    return conn.scalar(_LAST) or 0

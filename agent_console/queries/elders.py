@@ -6,13 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from agent_console.api.shapes import ContactOut, ElderFile, ElderOut
 from agent_console.eyes import Eyes
 from ivr.store.tables import contact, elder
 
 MOST = 400  # names in one IN (…)
+# Read in every round of live updates; built once.
+_SHORT = select(elder).where(elder.c.elder_no.in_(bindparam("nos", expanding=True)))
+_FILE = select(elder).where(elder.c.elder_no == bindparam("no"))
+_CONTACTS = select(contact).where(contact.c.elder_no == bindparam("no")).order_by(contact.c.priority, contact.c.id)
 
 
 def age_on(born: date | None, today: date) -> int | None:
@@ -25,18 +29,16 @@ def short(conn: Connection, elder_nos: Iterable[str], eyes: Eyes) -> dict[str, E
     wanted = sorted(set(elder_nos))
     found: dict[str, ElderOut] = {}
     for start in range(0, len(wanted), MOST):
-        for row in conn.execute(select(elder).where(elder.c.elder_no.in_(wanted[start : start + MOST]))):
+        for row in conn.execute(_SHORT, {"nos": wanted[start : start + MOST]}):
             found[row.elder_no] = ElderOut(**_head(row, eyes))
     return found
 
 
 def full(conn: Connection, elder_no: str, eyes: Eyes) -> ElderFile | None:
-    row = conn.execute(select(elder).where(elder.c.elder_no == elder_no)).first()
+    row = conn.execute(_FILE, {"no": elder_no}).first()
     if row is None:
         return None
-    contacts = conn.execute(
-        select(contact).where(contact.c.elder_no == elder_no).order_by(contact.c.priority, contact.c.id)
-    )
+    contacts = conn.execute(_CONTACTS, {"no": elder_no})
     return ElderFile(
         **_head(row, eyes),
         birth_date=row.birth_date,

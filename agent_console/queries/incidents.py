@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
 from agent_console.eyes import Eyes
@@ -15,6 +15,12 @@ from ivr.domain.incident import Role
 from ivr.store.tables import alarm, event, incident, leg
 
 EVENTS_SHOWN = 1000  # of one incident; a long night has a few hundred
+# Read in every round of live updates; built once, for making a statement costs as much as running it.
+_IDS: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
+_ONE = select(incident).where(incident.c.id == bindparam("id"))
+_LEGS = select(leg).where(leg.c.incident_id.in_(_IDS))
+ALARMS = select(alarm).where(alarm.c.incident_id.in_(_IDS)).order_by(alarm.c.id)
+_LATEST = select(event).where(event.c.incident_id.in_(_IDS)).order_by(event.c.seq.desc()).limit(bindparam("most"))
 _ROLE_ORDER = {role: place for place, role in enumerate(Role)}
 
 
@@ -34,7 +40,7 @@ def page(
 
 def one(conn: Connection, incident_id: str, eyes: Eyes, *, events: int = EVENTS_SHOWN) -> IncidentOut | None:
     """With the elder's whole file and the latest so many events."""
-    row = conn.execute(select(incident).where(incident.c.id == incident_id)).first()
+    row = conn.execute(_ONE, {"id": incident_id}).first()
     if row is None:
         return None
     found = _filled(conn, [row], eyes, events)[0]
@@ -45,7 +51,7 @@ def one(conn: Connection, incident_id: str, eyes: Eyes, *, events: int = EVENTS_
 
 def legs_of(conn: Connection, incident_ids: Sequence[str], eyes: Eyes) -> dict[str, list[LegOut]]:
     rows = sorted(
-        conn.execute(select(leg).where(leg.c.incident_id.in_(incident_ids))),
+        conn.execute(_LEGS, {"ids": list(incident_ids)}),
         key=lambda row: (_ROLE_ORDER.get(row.role, 9), row.priority, row.id),
     )
     found: dict[str, list[LegOut]] = {one: [] for one in incident_ids}
@@ -81,7 +87,7 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes, events_shown: int
     known = elders.short(conn, wanted, eyes)
     legs = legs_of(conn, ids, eyes)
     alarms: dict[str, list[AlarmOut]] = {one: [] for one in ids}
-    for row in conn.execute(select(alarm).where(alarm.c.incident_id.in_(ids)).order_by(alarm.c.id)):
+    for row in conn.execute(ALARMS, {"ids": ids}):
         alarms[row.incident_id].append(_alarm(row, eyes))
     events: dict[str, list[EventOut]] = {one: [] for one in ids}
     for row in _latest(conn, ids, events_shown):
@@ -107,9 +113,7 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes, events_shown: int
 
 
 def _latest(conn: Connection, ids: Sequence[str], most: int) -> list[Any]:
-    rows = conn.execute(
-        select(event).where(event.c.incident_id.in_(ids)).order_by(event.c.seq.desc()).limit(most)
-    ).all()
+    rows = conn.execute(_LATEST, {"ids": list(ids), "most": most}).all()
     return list(reversed(rows))
 
 

@@ -127,7 +127,7 @@ async def test_waiting_callers_come_and_go_and_their_clock_runs(desk: Desk) -> N
         ArrivedCall("node1", "u1", "u1", "12349", "02155550001")
     )
     calls = SqlCalls(desk.console.store, "node1")
-    await calls.answered(call_id)
+    calls.answered(call_id)
     await calls.queued("u1", 1)
     await expect(page.locator(".waiting li")).to_contain_text("王秀英", timeout=SOON_MS)
     await expect(page.locator(".waiting .wait")).to_have_text(re.compile(r"^0:0[2-9]$"), timeout=5000)
