@@ -5,46 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiSession, AmiUnavailable, keep_session
+from ivr.asterisk.snapshot import Channel, Member, Snapshot, snapshot
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    uniqueid: str
-    linkedid: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A queue's member as Asterisk keeps it."""
-
-    interface: str
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Asterisk's own state, read on the session that hears: what follows in the queue is newer."""
-
-    channels: dict[str, Channel]
-    members: dict[str, Member]
-    asterisk_started: datetime | None
-
-
-def _started(status: AmiEvent) -> datetime | None:
-    """CoreStatus gives local date and time without a zone (manager.c)."""
-    try:
-        text = f"{status['corestartupdate']} {status['corestartuptime']}"
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").astimezone()
-    except ValueError:
-        return None
 
 
 Item = AmiEvent | Snapshot
@@ -135,17 +101,7 @@ class AsteriskLink:
         devices = await session.listing("DeviceStateList")
         for device in devices:
             self._items.put_nowait(AmiEvent("DeviceStateChange", device.headers))
-        self._items.put_nowait(
-            Snapshot(
-                {
-                    c["uniqueid"]: Channel(c["uniqueid"], c["linkedid"], c["channelstatedesc"])
-                    for c in channels
-                    if c.name == "CoreShowChannel"
-                },
-                {m["location"]: Member(m["location"], m["paused"] == "1") for m in queue if m.name == "QueueMember"},
-                _started(status),
-            )
-        )
+        self._items.put_nowait(snapshot(status, channels, queue))
 
     async def act(self, name: str, **fields: Any) -> AmiEvent:
         """One action on the acting session. Raises AmiUnavailable, AmiUnconfirmed, AmiRefused."""

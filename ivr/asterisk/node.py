@@ -13,7 +13,7 @@ from ivr.asterisk.link import AsteriskLink, Item, Snapshot
 from ivr.asterisk.queue_members import sync_members
 from ivr.domain.incident import Role
 from ivr.services.ports import Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
-from ivr.services.reconcile import reconcile
+from ivr.services.reconcile import place_callers, reconcile
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class AsteriskNode:
                 asterisk_started=item.asterisk_started,
                 look_again=self._audit_in,
             )
+            await place_callers(self._calls, item.waiting, item.with_whom())
             await self.sync_seats(item)
             return
         handler = getattr(self, f"_on_{item.name.lower()}", None)

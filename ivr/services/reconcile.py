@@ -15,6 +15,21 @@ log = logging.getLogger(__name__)
 GRACE_S = 5.0
 
 
+async def place_callers(calls: Calls, waiting: Mapping[str, int], with_whom: Mapping[str, str | None]) -> None:
+    """Routine callers who were queued, or got a person, while nobody was listening: on record now.
+
+    `waiting`: uniqueid -> place in the queue. `with_whom`: uniqueid -> the seat's extension, None for the duty phone.
+    The times are those of finding out; how long he had waited is not known any more.
+    """
+    if not waiting and not with_whom:
+        return
+    for uniqueid, (queued, connected) in (await calls.places()).items():
+        if not queued and uniqueid in waiting:
+            await calls.queued(uniqueid, waiting[uniqueid])
+        if not connected and uniqueid in with_whom:
+            await calls.connected(uniqueid, with_whom[uniqueid], 0.0)
+
+
 async def reconcile(
     channels: Mapping[str, str],
     legs: Legs,

@@ -187,6 +187,14 @@ class SqlCalls:
 
         return await self._store.write(change)
 
+    async def places(self) -> dict[str, tuple[bool, bool]]:
+        """Uniqueid -> (was queued, got a person) of this node's routine calls that have not ended."""
+        query = select(call.c.uniqueid, call.c.queued_at, call.c.connected_at).where(
+            call.c.node == self._node, call.c.ended_at.is_(None), call.c.kind == "routine"
+        )
+        rows = await self._store.look(lambda conn: conn.execute(query).all())
+        return {row.uniqueid: (row.queued_at is not None, row.connected_at is not None) for row in rows}
+
     async def live(self) -> dict[str, datetime]:
         """Uniqueid -> arrived_at of this node's calls that have not ended as far as we know."""
         query = select(call.c.uniqueid, call.c.arrived_at).where(call.c.node == self._node, call.c.ended_at.is_(None))

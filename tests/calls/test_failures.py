@@ -138,6 +138,36 @@ async def test_a_press_while_the_manager_interface_is_away_is_answered_and_diall
         await elder.hang_up()
 
 
+async def test_callers_who_were_queued_and_connected_during_a_cut_are_on_record_afterwards(
+    tmp_path: Path, ports: PortBlock, sipp: SippCommand
+) -> None:
+    async with with_a_cable(tmp_path, ports, sipp, WANG) as (system, town, cable):
+        agent = await town.agent("1001", system.agents["1001"], Answers(after_s=0.5))
+        await system.ready("1001")
+        await asyncio.sleep(1)  # Asterisk's queue knows the seat
+        cable.cut()
+        await until_ami(system, "down")
+        served = await town.call("02150001111", "12349")
+        await (await agent.called()).answered()
+        waits = await town.call("02150002222", "12349")
+        await waits.hears(prompt("hotline/greeting"))
+        assert "call.queued" not in await journal(system, "call.queued"), "nobody told us"
+        await asyncio.sleep(1)
+        await cable.mend()
+        await until_ami(system, "up")
+
+        async def told() -> bool:
+            return await journal(system, "call.queued", "call.connected") == ["call.connected", "call.queued"]
+
+        await system.until(told, 5, "both calls' places")
+        waiting = (await system.api("GET", "/queue", status=200))["waiting"]
+        assert [one["caller_id"] for one in waiting] == ["02150002222"]
+        for leg in (served, waits):
+            await leg.hang_up()
+        calls = (await system.api("GET", "/calls?number=02150001111", status=200))["items"]
+        assert calls[0]["extension"] == "1001"
+
+
 @pytest.mark.timeout(180)
 async def test_asterisk_killed_in_mid_emergency_and_started_again_rings_everybody_anew(place: MakePlace) -> None:
     """The elder talked with an agent when the line was torn: that is no end, somebody has to reach the elder."""

@@ -142,6 +142,7 @@ class MemoryCalls:
     def __init__(self, story: list[str]) -> None:
         self.story = story
         self.living: dict[str, datetime] = {}
+        self.known_places: dict[str, tuple[bool, bool]] = {}
 
     def answered(self, call_id: str) -> None:
         self.story.append(f"call answered {call_id}")
@@ -165,6 +166,9 @@ class MemoryCalls:
 
     async def live(self) -> dict[str, datetime]:
         return dict(self.living)
+
+    async def places(self) -> dict[str, tuple[bool, bool]]:
+        return dict(self.known_places)
 
     async def outcome(self, call_id: str, outcome: str, *, call_back: bool = False) -> None:
         self.story.append(f"call {call_id} {outcome}{' call-back' if call_back else ''}")

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ivr.asterisk.ami import AmiEvent
+from ivr.asterisk.snapshot import snapshot
 from ivr.domain.incident import LegState, LegView, Outcome, Role
-from ivr.services.reconcile import GRACE_S, reconcile
+from ivr.services.reconcile import GRACE_S, place_callers, reconcile
 from tests.doubles.memory_store import MemoryCalls, MemoryLegs
 
 LONG_AGO = timedelta(seconds=GRACE_S + 1)
@@ -56,3 +58,34 @@ async def test_a_call_that_is_gone_has_ended_and_one_that_lives_has_not() -> Non
     calls.living = {"1.1": old, "1.2": old, "1.3": fresh}
     assert await reconcile({"1.2": "Up"}, dialled(NOW), calls) == 1
     assert calls.story == ["call ended 1.1"]
+
+
+def row(name: str, **headers: str) -> AmiEvent:
+    return AmiEvent(name, headers)
+
+
+async def test_who_was_queued_or_got_a_person_while_nobody_listened_is_on_record() -> None:
+    def channel(uniqueid: str, name: str, bridge: str) -> AmiEvent:
+        return row("CoreShowChannel", uniqueid=uniqueid, linkedid=uniqueid, channel=name, bridgeid=bridge)
+
+    now = snapshot(
+        row("", corestartupdate="2024-02-29", corestartuptime="03:00:00"),
+        [
+            channel("1.1", "PJSIP/trunk-00000001", ""),  # waits
+            channel("1.2", "PJSIP/trunk-00000002", "B1"),  # talks with a seat
+            channel("1.3", "PJSIP/1001-00000003", "B1"),
+            channel("1.4", "PJSIP/trunk-00000004", "B2"),  # talks with the duty phone
+            channel("1.5", "PJSIP/trunk-00000005", "B2"),
+            channel("1.6", "PJSIP/trunk-00000006", "ROOM"),  # a conference
+            channel("1.7", "PJSIP/1002-00000007", "ROOM"),
+            channel("1.8", "PJSIP/trunk-00000008", "ROOM"),
+        ],
+        [row("QueueEntry", uniqueid="1.1", position="2"), row("QueueEntry", uniqueid="1.9", position="x")],
+    )
+    calls = MemoryCalls([])
+    calls.known_places = {"1.1": (False, False), "1.2": (False, False), "1.4": (True, False), "1.6": (False, False)}
+    await place_callers(calls, now.waiting, now.with_whom())
+    assert calls.story == ["call queued 1.1 2", "call connected 1.2 1001", "call connected 1.4 None"]
+    calls.known_places = {"1.1": (True, False), "1.2": (True, True)}
+    await place_callers(calls, now.waiting, now.with_whom())
+    assert len(calls.story) == 3, "what is known is not told again"
