@@ -47,17 +47,16 @@ class Utterance:
         return int(hashlib.sha256(f"{self.voice}|{self.text}".encode()).hexdigest()[:8], 16)
 
 
-def sentences(group: str, voices: tuple[str, ...] = KOKORO_VOICES) -> list[Utterance]:
-    """Distress in every voice; ordinary sentences in turn by one voice each, which halves the synthesis."""
+def sentences(group: str, voices: tuple[str, ...] = KOKORO_VOICES, *, every_voice: bool = False) -> list[Utterance]:
+    """Each sentence by one voice, in turn, which halves the synthesis; or distress in every voice."""
     found = tomllib.loads((ROOT / "bench" / "speech_sentences.toml").read_text(encoding="utf-8"))[group]
-    distress = [
+    said = [(text, wanted) for wanted, texts in found["distress"].items() for text in texts]
+    said += [(text, "") for text in found["ordinary"]]
+    return [
         Utterance(text, wanted, voice, group)
-        for wanted, texts in found["distress"].items()
-        for text in texts
-        for voice in voices
+        for n, (text, wanted) in enumerate(said)
+        for voice in (voices if every_voice and wanted else (voices[n % len(voices)],))
     ]
-    ordinary = [Utterance(text, "", voices[n % len(voices)], group) for n, text in enumerate(found["ordinary"])]
-    return distress + ordinary
 
 
 def phrases(voices: tuple[str, ...] = KOKORO_VOICES) -> list[Utterance]:
@@ -68,9 +67,9 @@ def phrases(voices: tuple[str, ...] = KOKORO_VOICES) -> list[Utterance]:
 
 
 def everything() -> list[Utterance]:
-    held = [*sentences("dev"), *sentences("held"), *phrases()]
-    cheap = [*sentences("dev", ESPEAK_VOICES), *sentences("held", ESPEAK_VOICES), *phrases(ESPEAK_VOICES)]
-    return held + cheap
+    """In the order of making: what is needed most first."""
+    kokoro = [*sentences("dev"), *sentences("held"), *phrases(), *sentences("held", every_voice=True)]
+    return kokoro + [*sentences("dev", ESPEAK_VOICES), *sentences("held", ESPEAK_VOICES), *phrases(ESPEAK_VOICES)]
 
 
 def read(path: Path) -> array[int]:

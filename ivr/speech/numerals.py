@@ -11,10 +11,8 @@ from datetime import date, datetime, time, timedelta
 
 import cn2an
 
-DIGITS = {
-    **{sign: str(value) for value, sign in enumerate("零一二三四五六七八九")},
-    **{"〇": "0", "洞": "0", "幺": "1", "两": "2", "拐": "7", "勾": "9"},
-}
+DIGITS = {sign: str(value) for value, sign in enumerate("零一二三四五六七八九")}
+DIGITS |= {"〇": "0", "洞": "0", "幺": "1", "两": "2", "拐": "7", "勾": "9"}
 LONGEST = 20
 """Characters; nobody says a longer number, and none is worth the work."""
 
@@ -27,6 +25,7 @@ _PARTS = {
     "下午": time(14), "傍晚": time(18), "晚上": time(19), "夜里": time(22), "半夜": time(0),
 }  # fmt: skip
 _AFTERNOON = ("下午", "傍晚", "晚上", "夜里")
+_NIGHT = ("晚上", "夜里")
 _CLOCK = re.compile(
     rf"({_NUMBER}{{1,3}}|[0-9]{{1,2}})[点时](?:(半)|([一三])刻|({_NUMBER}{{1,3}}|[0-9]{{1,2}})分?|钟|整)?"
 )
@@ -45,8 +44,11 @@ class SpokenTime:
         """The hour it stands for; a part of the day without an hour begins when it usually does."""
         if self.day is None:
             return None
-        at = self.at or (_PARTS[self.part] if self.part else None)
-        return datetime.combine(self.day, at) if at else None
+        at = (_PARTS[self.part] if self.part else None) if self.at is None else self.at
+        if at is None:
+            return None
+        after_midnight = self.part in _NIGHT and at.hour < 5  # 明天晚上十二点 ends tomorrow
+        return datetime.combine(self.day, at) + timedelta(days=int(after_midnight))
 
 
 def parse_digits(text: str) -> str | None:
