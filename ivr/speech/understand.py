@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ivr.speech.denial import denied
 from ivr.speech.ear import UNKNOWN, Hypothesis, Word
 from ivr.speech.grammar import Grammar
 from ivr.speech.sounds import distance, syllables
+from ivr.speech.understood import Understood
+
+__all__ = ["Understood", "understand"]
 
 LEAST_CONFIDENCE = 0.6
 """Mean over the words of a phrase. Below it, what a small model heard was as often wrong as right."""
@@ -28,19 +31,8 @@ MAY_GO_ON_S = 0.6
 NEAR = 0.2
 """A text this close in sound to an entry is that entry: a lost 了, zh for z, one filler."""
 
-DENIED = re.compile(r"(没有?|不是|不用|不要|不会|未|别|无)(?:[我你他她它们再要有人在过感到觉得说是什么怎]{0,3})$")
-"""Straight before a phrase. 别 and 不要 deny too: 别叫救护车."""
 PADDING = re.compile(r"[嗯呃啊哦噢唉哎诶喂那个这就呀吧呢嘛了的哈]|你好|您好")
 """Said around an answer without changing it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    id: str
-    score: float
-    """0 to 1."""
-    text: str
-    """The grammar's entry, never the caller's own words."""
 
 
 def understand(grammar: Grammar, heard: Hypothesis) -> Understood | None:
@@ -61,16 +53,12 @@ def _distress(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     best: Understood | None = None
     for words in _runs(heard):
         text = "".join(word.text for word in words)
-        harmless = [span for saying in grammar.harmless for span in _spans(saying, text)]
-        elsewhere = min((text.find(one) for one in grammar.elsewhere if one in text), default=len(text))
         for entry, meant in grammar.distress.items():
             for start, end in _spans(entry, text):
                 score = _confidence(words, start, end)
                 if (
                     score < LEAST_DISTRESS_CONFIDENCE
-                    or start > elsewhere
-                    or DENIED.search(text[:start])
-                    or any(low <= start and end <= high for low, high in harmless)
+                    or denied(grammar, text, start, end, distress=True)
                     or not (heard.final or _decisive(grammar, entry, words, heard))
                 ):
                     continue
@@ -144,7 +132,7 @@ def _inside(grammar: Grammar, heard: Hypothesis) -> Understood | None:
         for entry, meant in grammar.own.items():
             for start, end in _spans(entry, text):
                 score = _confidence(words, start, end)
-                if score < LEAST_CONFIDENCE or DENIED.search(text[:start]):
+                if score < LEAST_CONFIDENCE or denied(grammar, text, start, end, distress=False):
                     continue
                 if best is None or (len(entry), score) > (len(best.text), best.score):
                     best = Understood(meant, score, entry)
