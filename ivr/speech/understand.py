@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from ivr.speech.denial import denied
 from ivr.speech.ear import UNKNOWN, Hypothesis, Word
-from ivr.speech.grammar import Grammar
+from ivr.speech.grammar import Grammar, is_distress
 from ivr.speech.sounds import distance, syllables
+from ivr.speech.spotting import spot
 from ivr.speech.understood import Understood
 
 __all__ = ["Understood", "understand"]
@@ -24,6 +25,8 @@ LEAST_DISTRESS_CONFIDENCE = 0.5
 """Lower for distress: a false alarm costs a person a question, a missed one may cost a life."""
 LONGEST_ANSWER_S = 4.0
 """From first word to last. 对对对，好的好的 takes two; a voicemail takes six and more."""
+LONGEST_ANSWER = 10
+"""Characters of a written answer."""
 STANDS_S = 0.3
 """A partial distress word is acted on when so much was heard after it and it is still there: partial results change."""
 MAY_GO_ON_S = 0.6
@@ -31,12 +34,15 @@ MAY_GO_ON_S = 0.6
 NEAR = 0.2
 """A text this close in sound to an entry is that entry: a lost 了, zh for z, one filler."""
 
+HAN = re.compile(r"[\u3400-\u9fff]")
 PADDING = re.compile(r"[嗯呃啊哦噢唉哎诶喂那个这就呀吧呢嘛了的哈]|你好|您好")
 """Said around an answer without changing it."""
 
 
 def understand(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     """What was meant; a partial hypothesis yields something only when it is decisive, and that is distress."""
+    if heard.text and not heard.words:  # from an engine that writes free text
+        return _written(grammar, heard.text) if heard.final else None
     if found := _distress(grammar, heard):
         return found
     if not heard.final or grammar.name == "distress":
@@ -44,6 +50,24 @@ def understand(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     if grammar.sequence:
         return _sequence(grammar, heard)
     return _answer(grammar, heard) if grammar.whole else _inside(grammar, heard)
+
+
+def _written(grammar: Grammar, text: str) -> Understood | None:
+    """Free text: distress anywhere; the rest as the grammar wants it, a short answer only when it is all of it."""
+    found = spot(grammar, text)
+    if (found and is_distress(found.id)) or not (grammar.whole or grammar.sequence):
+        return found
+    plain = "".join(HAN.findall(text))
+    if len(plain) > LONGEST_ANSWER or (grammar.sequence and found is None):
+        return None
+    if grammar.sequence and found:
+        return Understood(found.id, found.score, plain)
+    for said in (plain, PADDING.sub("", plain)):
+        if said in grammar.own:
+            return Understood(grammar.own[said], 1.0, said)
+    if one := _repeated(grammar, plain):
+        return Understood(grammar.own[one], 1.0, one)
+    return _nearest(grammar, PADDING.sub("", plain) or plain, 1.0)
 
 
 # ---- distress
