@@ -62,12 +62,7 @@ def _written(grammar: Grammar, text: str) -> Understood | None:
         return None
     if grammar.sequence and found:
         return Understood(found.id, found.score, plain)
-    for said in (plain, PADDING.sub("", plain)):
-        if said in grammar.own:
-            return Understood(grammar.own[said], 1.0, said)
-    if one := _repeated(grammar, plain):
-        return Understood(grammar.own[one], 1.0, one)
-    return _nearest(grammar, PADDING.sub("", plain) or plain, 1.0)
+    return _said(grammar, plain, 1.0)
 
 
 # ---- distress
@@ -107,29 +102,33 @@ def _answer(grammar: Grammar, heard: Hypothesis) -> Understood | None:
         return None
     if known[-1].end_s - known[0].start_s > LONGEST_ANSWER_S:
         return None
-    text = "".join(word.text for word in known)
     score = sum(word.confidence for word in known) / len(known)
-    if score < LEAST_CONFIDENCE:
-        return None
-    for said in (text, PADDING.sub("", text)):
+    return _said(grammar, "".join(word.text for word in known), score) if score >= LEAST_CONFIDENCE else None
+
+
+def _said(grammar: Grammar, text: str, score: float) -> Understood | None:
+    plain = PADDING.sub("", text)
+    for said in (text, plain):
         if said in grammar.own:
             return Understood(grammar.own[said], score, said)
-    if one := _repeated(grammar, text):
-        return Understood(grammar.own[one], score, one)
-    return _nearest(grammar, PADDING.sub("", text) or text, score)
+    if made_of := _repeated(grammar, text):
+        # Two meanings in one breath (是不是, 满意不满意) are none.
+        agreed = len({grammar.own[entry] for entry in made_of}) == 1
+        return Understood(grammar.own[made_of[0]], score, made_of[0]) if agreed else None
+    return _nearest(grammar, plain or text, score)
 
 
-def _repeated(grammar: Grammar, text: str) -> str | None:
-    """好的好的，对对: several entries of one meaning. Two meanings in one breath are none."""
-    rest, first = PADDING.sub("", text), None
+def _repeated(grammar: Grammar, text: str) -> list[str]:
+    """好的好的，对对: the entries that the text is made of; empty when anything else is in it."""
+    rest, made_of = PADDING.sub("", text), list[str]()
     entries = sorted(grammar.own, key=len, reverse=True)
     while rest:
         entry = next((one for one in entries if rest.startswith(one)), None)
-        if entry is None or (first and grammar.own[entry] != grammar.own[first]):
-            return None
-        first = first or entry
+        if entry is None:
+            return []
+        made_of.append(entry)
         rest = rest[len(entry) :]
-    return first
+    return made_of
 
 
 def _nearest(grammar: Grammar, text: str, score: float) -> Understood | None:
