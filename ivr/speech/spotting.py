@@ -19,7 +19,8 @@ ALLOWED = {1: 0.0, 2: 0.0, 3: 0.08, 4: 0.14}
 """Cost per syllable by length: a third syllable tells words apart that two do not (失火, 生活)."""
 ALLOWED_LONGER = 0.18
 HOMOPHONES_FROM = 3
-"""Syllables. 出事 and 厨师, 起火 and 期货 are one sound: shorter entries count only as they are written."""
+"""Syllables. 出事 and 厨师, 起火 and 期货 are one sound: shorter entries count only as they are written,
+unless the grammar calls them unmistakable."""
 LONGEST_TEXT = 400
 """Characters of a text that are looked at: two minutes of quick talk. Bounds the work on a runaway transcript."""
 
@@ -44,7 +45,7 @@ def _best(grammar: Grammar, written: str, heard: tuple[Syllable, ...], *, distre
     for entry, sounds, meant in _entries(grammar):
         if is_distress(meant) is not distress:
             continue
-        found = _find(entry, sounds, written, heard)
+        found = _find(grammar, entry, sounds, written, heard)
         if found is None or denied(grammar, written, found.start, found.end, distress=distress):
             continue
         one = Understood(meant, 1.0 - found.cost, entry)
@@ -53,11 +54,13 @@ def _best(grammar: Grammar, written: str, heard: tuple[Syllable, ...], *, distre
     return best
 
 
-def _find(entry: str, sounds: tuple[Syllable, ...], written: str, heard: tuple[Syllable, ...]) -> Found | None:
+def _find(
+    grammar: Grammar, entry: str, sounds: tuple[Syllable, ...], written: str, heard: tuple[Syllable, ...]
+) -> Found | None:
     at = written.find(entry)
     if at >= 0:
         return Found(0.0, at, at + len(entry))
-    if len(sounds) < HOMOPHONES_FROM:
+    if len(sounds) < HOMOPHONES_FROM and entry not in grammar.unmistakable:
         return None
     return find(sounds, heard, ALLOWED.get(len(sounds), ALLOWED_LONGER))
 
