@@ -42,7 +42,7 @@ class VoskRecogniser:
         self._compiling = threading.Lock()
 
     def open(self, grammar: Grammar) -> Ear:
-        compiled = self._grammar_json(grammar)
+        compiled = self.grammar_json(grammar)
         try:
             engine = vosk.KaldiRecognizer(self._model, RATE, compiled)
         except Exception as error:
@@ -76,7 +76,7 @@ class VoskRecogniser:
     def _known(self, word: str) -> bool:
         return bool(self._model.vosk_model_find_word(word) >= 0)
 
-    def _grammar_json(self, grammar: Grammar) -> str:
+    def grammar_json(self, grammar: Grammar) -> str:
         with self._compiling:
             key = (grammar.name, hash(frozenset(grammar.phrases.items())))
             if key not in self._compiled:
