@@ -12,6 +12,9 @@ _DENIED = re.compile(
 """Straight before an entry: 没有摔倒, 不用叫救护车, 没有头晕也没有摔跤."""
 _CLAUSE_S = 12
 """Characters: a remark about television reaches this far, not over a long report."""
+_LITTLE_ELSE = 4
+"""Characters beside a word that counts alone: 我现在头晕, not 治头晕的药吃完了."""
+_EVENT = ("了", "得", "死", "很", "犯", "啊")
 _ASKED = re.compile(r"^(?:吗|怎么预防|的话|的药|的垫子)")
 """Straight after an entry: a question or a thing, no event."""
 
@@ -28,6 +31,14 @@ def denied(grammar: Grammar, text: str, start: int, end: int, *, distress: bool)
         for low in range(max(0, start - len(saying)), start + 1)
         if text.startswith(saying, low)
     ):
+        return True
+    if (
+        text[start:end] in grammar.alone
+        and len(text) - (end - start) > _LITTLE_ELSE
+        and text[end : end + 1] not in _EVENT
+    ):
+        return True
+    if any(sign in text[end:] for sign in grammar.over):
         return True
     before = text[max(0, start - _CLAUSE_S) : start]
     return any(sign in before for sign in grammar.elsewhere) or _ASKED.match(text[end:]) is not None
