@@ -1,0 +1,1 @@
+"""Spoken Mandarin: grammars, recognisers behind one port, and what was meant."""
