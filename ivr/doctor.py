@@ -189,18 +189,25 @@ def _prompts(_settings: Settings) -> Iterator[Finding]:
 
 
 def _speech(settings: Settings) -> Iterator[Finding]:
-    model = settings.speech_model_dir
+    from ivr.speech.models import CARRIED, search
+
+    model, problems = search(settings)
+    for problem in problems:
+        yield Finding(WARNING, problem.zh, problem.en)
     if model is None:
         yield Finding(
-            OK, "未装语音识别模型：系统用按键和人工运行", "no speech model: the system works with keys and people"
+            OK,
+            "未装语音识别模型：系统用按键和人工运行；安装：ivr model install",
+            "no speech model: the system works with keys and people; to have one: ivr model install",
         )
-    elif model.is_dir():
-        yield Finding(OK, f"语音识别模型 {model}", f"speech model {model}")
-    else:
+        return
+    what = ("自带的小模型", "the small one carried along") if model.origin == CARRIED else (model.name, model.name)
+    yield Finding(OK, f"语音识别模型：{what[0]}（{model.path}）", f"speech model: {what[1]} ({model.path})")
+    if not model.takes_grammar:
         yield Finding(
             WARNING,
-            f"speech_model_dir {model} 不存在：系统用按键和人工运行",
-            f"speech_model_dir {model} does not exist: the system works with keys and people",
+            f"{model.name} 只能自由听写，不能按词表识别：识别更占处理器",
+            f"{model.name} only dictates and ignores word lists: it needs more of the processor",
         )
 
 

@@ -1,0 +1,1 @@
+"""Spoken Mandarin: models, recognisers, grammars, and the workers Asterisk reaches over AEAP."""
