@@ -188,6 +188,11 @@ def _prompts(_settings: Settings) -> Iterator[Finding]:
         yield Finding(OK, f"{len(prompts)} 条提示音齐全", f"all {len(prompts)} prompts are there")
 
 
+def report_speech(settings: Settings) -> str:
+    """`ivr model show`."""
+    return "\n".join(f"{finding.mark} {finding.zh}\n  {finding.en}" for finding in _speech(settings))
+
+
 def _speech(settings: Settings) -> Iterator[Finding]:
     from ivr.speech.models import CARRIED, search
 

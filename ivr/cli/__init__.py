@@ -21,6 +21,7 @@ COMMANDS = (
     "user",
     "token",
     "prompts",
+    "model",
     "bench",
 )
 
