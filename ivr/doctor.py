@@ -167,7 +167,7 @@ def _duty_phone(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _prompts(_settings: Settings) -> Iterator[Finding]:
+def _prompts(settings: Settings) -> Iterator[Finding]:
     from ivr.prompts.catalogue import CatalogueError, load_catalogue
 
     folder = PROJECT_ROOT / "prompts"
@@ -186,6 +186,34 @@ def _prompts(_settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(OK, f"{len(prompts)} 条提示音齐全", f"all {len(prompts)} prompts are there")
+    yield from _own_prompts(settings, folder / "zh_CN")
+
+
+def _own_prompts(settings: Settings, ours: Path) -> Iterator[Finding]:
+    from ivr.prompts.install import review
+
+    folder = settings.own_prompts
+    if not folder.is_dir():
+        if settings.own_prompts_dir is not None:
+            yield Finding(
+                WARNING,
+                f"own_prompts_dir {folder} 不存在，播放自带的提示音",
+                f"own_prompts_dir {folder} does not exist: our own prompts are played",
+            )
+        return
+    found = review(ours, folder)
+    for refused in found.refused:
+        zh, _, en = refused.partition(" · ")
+        name = refused.partition(":")[0]
+        yield Finding(WARNING, f"中心录音 {zh}，播放自带的", f"recording {name}: {en or zh}; ours is played")
+    for name in found.unknown:
+        yield Finding(
+            WARNING,
+            f"中心录音 {name} 不对应任何提示音，不会播放",
+            f"recording {name} is called like no prompt: it is never played",
+        )
+    if replaced := len(found.own) - len(found.unknown):
+        yield Finding(OK, f"{replaced} 条提示音用中心自己的录音", f"{replaced} prompts are the centre's own recordings")
 
 
 def report_speech(settings: Settings) -> str:
