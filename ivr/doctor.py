@@ -120,7 +120,8 @@ def _parts(settings: Settings) -> Iterator[Finding]:
     for name, entry in read_board(settings.data_dir.resolve() / "run" / "parts.json").items():
         if entry.state != "ready":
             log = settings.log_dir / f"{name}.log"
-            yield Finding(BLOCK, f"{name} 状态为 {entry.state}，见 {log}", f"{name} is {entry.state}; see {log}")
+            mark = WARNING if name == "voice" else BLOCK  # no call needs it
+            yield Finding(mark, f"{name} 状态为 {entry.state}，见 {log}", f"{name} is {entry.state}; see {log}")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -216,6 +217,31 @@ def _own_prompts(settings: Settings, ours: Path) -> Iterator[Finding]:
         yield Finding(OK, f"{replaced} 条提示音用中心自己的录音", f"{replaced} prompts are the centre's own recordings")
 
 
+def _names(settings: Settings) -> Iterator[Finding]:
+    from ivr.voice.synthesiser import find_voice
+    from ivr.voicing import read_progress
+
+    if find_voice(settings) is None:
+        yield Finding(
+            OK,
+            "未装语音合成：家属电话里用通用说法，不报老人姓名",
+            "no synthesiser: calls to families use a general wording without the elder's name",
+        )
+        return
+    progress = read_progress(settings)
+    if progress is None:
+        yield Finding(OK, "老人姓名录音：尚未开始", "elders' names as sound: not begun")
+        return
+    zh = f"老人姓名、住址录音：{progress.made} / {progress.wanted}，读不出 {progress.unspeakable}"
+    en = f"elders' names as sound: {progress.made} of {progress.wanted}, {progress.unspeakable} cannot be said"
+    trouble = {"no_voice": "语音合成启动不了 the synthesiser does not start", "disk_full": "磁盘已满 the disk is full"}
+    if why := trouble.get(progress.state):
+        zh_why, _, en_why = why.partition(" ")
+        yield Finding(WARNING, f"{zh}；{zh_why}", f"{en}; {en_why}")
+    else:
+        yield Finding(OK, zh, en)
+
+
 def report_speech(settings: Settings) -> str:
     """`ivr model show`."""
     return "\n".join(f"{finding.mark} {finding.zh}\n  {finding.en}" for finding in _speech(settings))
@@ -262,6 +288,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _database,
     _duty_phone,
     _prompts,
+    _names,
     _speech,
     _clock,
 )

@@ -22,6 +22,8 @@ COMMANDS = (
     "token",
     "prompts",
     "model",
+    "voice",
+    "names",
     "bench",
 )
 
