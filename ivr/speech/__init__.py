@@ -1,1 +1,1 @@
-"""Spoken Mandarin: models, recognisers, grammars, and the workers Asterisk reaches over AEAP."""
+"""Spoken Mandarin: grammars, recognisers behind one port, and what was meant."""
