@@ -6,9 +6,11 @@ another file and the old one can never be played for it. Two people of one name 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -16,6 +18,8 @@ KEY = ".key"
 SUFFIX = ".alaw"
 NOW = "now"
 """Folder of what calls play at present: our words and a name, joined."""
+JOINED_KEPT_S = 86_400.0
+"""An emergency is over by then; the next one joins anew in milliseconds."""
 RECIPE = "1:zf_xiaoxiao:0.8"
 """Raised when the sound of an unchanged text changes: voice, pace, level."""
 
@@ -55,10 +59,25 @@ class Library:
                 removed += 1
         return removed
 
+    def keep_joined(self, name: str, audio: bytes) -> Path:
+        """Lay our words joined with a recording ready for Asterisk; older ones go. Returns the path without suffix."""
+        folder = self.folder / NOW
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.drop_joined(older_than_s=JOINED_KEPT_S)
+        write_own(folder / f"{name}{SUFFIX}", audio)
+        return folder / name
+
+    def drop_joined(self, *, older_than_s: float = 0.0, keep: Collection[str] | None = None) -> None:
+        """Remove joined files that are old, or that do not begin with the stem of a recording in `keep`."""
+        for joined in (self.folder / NOW).glob(f"*{SUFFIX}"):
+            with contextlib.suppress(OSError):
+                gone = keep is not None and joined.name.partition("-")[0] not in keep
+                if gone or time.time() - joined.stat().st_mtime > older_than_s:
+                    joined.unlink()
+
     def forget(self) -> int:
         """Remove all of them."""
-        for joined in (self.folder / NOW).glob("*"):
-            joined.unlink(missing_ok=True)
+        self.drop_joined(older_than_s=-1.0)
         return self.prune(())
 
     def _secret(self, *, make: bool = True) -> bytes:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from ivr.domain.people import Person
 from ivr.services.ports import Named, StoreUnavailable
-from ivr.voice.library import NOW, Library, write_own
+from ivr.voice.library import JOINED_KEPT_S, Library, write_own
 from ivr.voice.synthesiser import Unspeakable, VoiceMissing
 from ivr.voice.wording import spoken_address, spoken_name
 
@@ -33,7 +33,6 @@ LONGEST_REST_S = 10.0
 LOOK_AGAIN_S = 3600.0
 """Elders may be removed by other means than an import; nobody's name is kept longer than this."""
 KEEP_FREE = 1_000_000_000
-NOW_KEPT_S = 86_400.0
 PAUSE_AFTER_TROUBLE_S = 60.0
 
 
@@ -164,11 +163,7 @@ class Renderer:
         """Remove what nobody needs; returns what is there."""
         if removed := self.library.prune(keep):
             log.info("%d recordings of people who are gone or renamed were removed", removed)
-        stems = {path.stem for path in keep}
-        for joined in (self.library.folder / NOW).glob("*"):
-            with contextlib.suppress(OSError):
-                if joined.name.partition("-")[0] not in stems or time.time() - joined.stat().st_mtime > NOW_KEPT_S:
-                    joined.unlink()
+        self.library.drop_joined(older_than_s=JOINED_KEPT_S, keep={path.stem for path in keep})
         return {path for path in keep if path.is_file()}
 
     def _say(self, state: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 import time
 from collections.abc import Sequence
@@ -104,6 +105,17 @@ def test_the_folder_tells_nobody_who_is_in_it(tmp_path: Path) -> None:
     other = Library(tmp_path / "other")
     other.put("王桂芳", b"sound")
     assert other.path("王桂芳").name != library.path("王桂芳").name, "a hash without a key can be guessed"
+
+
+def test_forgotten_is_forgotten_and_what_calls_joined_is_not_kept_for_long(tmp_path: Path) -> None:
+    library = Library(tmp_path / "spoken")
+    library.put("王桂芳", b"sound")
+    old = Path(f"{library.keep_joined('old-family', b'joined')}.alaw")
+    os.utime(old, (0, 0))
+    new = Path(f"{library.keep_joined('new-family', b'joined')}.alaw")
+    assert (old.exists(), new.exists()) == (False, True)
+    assert library.forget() == 1
+    assert list((tmp_path / "spoken").rglob("*.alaw")) == []
 
 
 def test_looking_for_a_recording_makes_nothing(tmp_path: Path) -> None:
