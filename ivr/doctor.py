@@ -120,7 +120,8 @@ def _parts(settings: Settings) -> Iterator[Finding]:
     for name, entry in read_board(settings.data_dir.resolve() / "run" / "parts.json").items():
         if entry.state != "ready":
             log = settings.log_dir / f"{name}.log"
-            yield Finding(BLOCK, f"{name} 状态为 {entry.state}，见 {log}", f"{name} is {entry.state}; see {log}")
+            mark = WARNING if name == "voice" else BLOCK  # no call needs it
+            yield Finding(mark, f"{name} 状态为 {entry.state}，见 {log}", f"{name} is {entry.state}; see {log}")
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -167,7 +168,7 @@ def _duty_phone(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _prompts(_settings: Settings) -> Iterator[Finding]:
+def _prompts(settings: Settings) -> Iterator[Finding]:
     from ivr.prompts.catalogue import CatalogueError, load_catalogue
 
     folder = PROJECT_ROOT / "prompts"
@@ -186,21 +187,86 @@ def _prompts(_settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(OK, f"{len(prompts)} 条提示音齐全", f"all {len(prompts)} prompts are there")
+    yield from _own_prompts(settings, folder / "zh_CN")
+
+
+def _own_prompts(settings: Settings, ours: Path) -> Iterator[Finding]:
+    from ivr.prompts.install import review
+
+    folder = settings.own_prompts
+    if not folder.is_dir():
+        if settings.own_prompts_dir is not None:
+            yield Finding(
+                WARNING,
+                f"own_prompts_dir {folder} 不存在，播放自带的提示音",
+                f"own_prompts_dir {folder} does not exist: our own prompts are played",
+            )
+        return
+    found = review(ours, folder)
+    for refused in found.refused:
+        zh, _, en = refused.partition(" · ")
+        name = refused.partition(":")[0]
+        yield Finding(WARNING, f"中心录音 {zh}，播放自带的", f"recording {name}: {en or zh}; ours is played")
+    for name in found.unknown:
+        yield Finding(
+            WARNING,
+            f"中心录音 {name} 不对应任何提示音，不会播放",
+            f"recording {name} is called like no prompt: it is never played",
+        )
+    if replaced := len(found.own) - len(found.unknown):
+        yield Finding(OK, f"{replaced} 条提示音用中心自己的录音", f"{replaced} prompts are the centre's own recordings")
+
+
+def _names(settings: Settings) -> Iterator[Finding]:
+    from ivr.voice.synthesiser import find_voice
+    from ivr.voicing import read_progress
+
+    if find_voice(settings) is None:
+        yield Finding(
+            OK,
+            "未装语音合成：家属电话里用通用说法，不报老人姓名",
+            "no synthesiser: calls to families use a general wording without the elder's name",
+        )
+        return
+    progress = read_progress(settings)
+    if progress is None:
+        yield Finding(OK, "老人姓名录音：尚未开始", "elders' names as sound: not begun")
+        return
+    zh = f"老人姓名、住址录音：{progress.made} / {progress.wanted}，读不出 {progress.unspeakable}"
+    en = f"elders' names as sound: {progress.made} of {progress.wanted}, {progress.unspeakable} cannot be said"
+    trouble = {"no_voice": "语音合成启动不了 the synthesiser does not start", "disk_full": "磁盘已满 the disk is full"}
+    if why := trouble.get(progress.state):
+        zh_why, _, en_why = why.partition(" ")
+        yield Finding(WARNING, f"{zh}；{zh_why}", f"{en}; {en_why}")
+    else:
+        yield Finding(OK, zh, en)
+
+
+def report_speech(settings: Settings) -> str:
+    """`ivr model show`."""
+    return "\n".join(f"{finding.mark} {finding.zh}\n  {finding.en}" for finding in _speech(settings))
 
 
 def _speech(settings: Settings) -> Iterator[Finding]:
-    model = settings.speech_model_dir
+    from ivr.speech.models import CARRIED, search
+
+    model, problems = search(settings)
+    for problem in problems:
+        yield Finding(WARNING, problem.zh, problem.en)
     if model is None:
         yield Finding(
-            OK, "未装语音识别模型：系统用按键和人工运行", "no speech model: the system works with keys and people"
+            OK,
+            "未装语音识别模型：系统用按键和人工运行；安装：ivr model install",
+            "no speech model: the system works with keys and people; to have one: ivr model install",
         )
-    elif model.is_dir():
-        yield Finding(OK, f"语音识别模型 {model}", f"speech model {model}")
-    else:
+        return
+    what = ("自带的小模型", "the small one carried along") if model.origin == CARRIED else (model.name, model.name)
+    yield Finding(OK, f"语音识别模型：{what[0]}（{model.path}）", f"speech model: {what[1]} ({model.path})")
+    if not model.takes_grammar:
         yield Finding(
             WARNING,
-            f"speech_model_dir {model} 不存在：系统用按键和人工运行",
-            f"speech_model_dir {model} does not exist: the system works with keys and people",
+            f"{model.name} 只能自由听写，不能按词表识别：识别更占处理器",
+            f"{model.name} only dictates and ignores word lists: it needs more of the processor",
         )
 
 
@@ -222,6 +288,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _database,
     _duty_phone,
     _prompts,
+    _names,
     _speech,
     _clock,
 )

@@ -26,8 +26,11 @@ from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
+from ivr.store.named import SqlNamed
 from ivr.store.seats import SqlSeats
 from ivr.store.tickets import SqlTickets
+from ivr.voice.calls import SpokenNames
+from ivr.voice.library import Library
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +66,15 @@ class Engine:
             ),
         )
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
+        sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
         self.steps = Steps(
             settings.node,
-            IncidentDesk(incidents, legs, calls),
+            IncidentDesk(incidents, legs, calls, SpokenNames(Library(settings.spoken_dir), sounds, SqlNamed(store))),
             tickets,
             seats,
             one_key_number=settings.one_key_number,
             duty_phone=bool(settings.duty_phone),
-            sounds=settings.asterisk_dir / "data" / "sounds" / "zh_CN",
+            sounds=sounds,
         )
         self.agi = AgiServer(settings.agi_port, self.steps.handle)
         self.node.on_seats_changed = self.runner.wake_all

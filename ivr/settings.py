@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     speech_model_dir: Path | None = None
     """Any Vosk model directory. Unset: the system runs with keys and people."""
 
+    own_prompts_dir: Path | None = None
+    """A centre's own recordings, one file for each prompt it replaces. Unset: `prompts` in `data_dir`."""
+    voice_python: str = ""
+    """Python that has the synthesiser (extra `prompts`), for elders' names. Empty: the one of `build/prompts-venv`."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -112,6 +117,15 @@ class Settings(BaseSettings):
     def asterisk_dir(self) -> Path:
         """Rendered configuration, sounds, run files of this instance's Asterisk."""
         return self.data_dir.resolve() / "asterisk"
+
+    @property
+    def own_prompts(self) -> Path:
+        return (self.own_prompts_dir or self.data_dir / "prompts").expanduser().resolve()
+
+    @property
+    def spoken_dir(self) -> Path:
+        """Elders' names and addresses as sound; for the owner's eyes only."""
+        return self.data_dir.resolve() / "spoken"
 
     @property
     def spool_dir(self) -> Path:

@@ -13,7 +13,8 @@ from typing import Any
 
 from ivr.asterisk.instance_files import link_asterisk_data, templates_in, write_private
 from ivr.domain.numbers import is_dialable
-from ivr.prompts.install import install_prompts
+from ivr.prompts.install import Installed, install_prompts
+from ivr.prompts.music import own_music
 from ivr.settings import PROJECT_ROOT, Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -138,15 +139,28 @@ def render_seats(settings: Settings, seats: Sequence[SeatLogin]) -> None:
 def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:
     """Asterisk's own documentation and our sounds, side by side."""
     link_asterisk_data(data, asterisk_data_dir)
-    installed = install_prompts(PROMPTS / "zh_CN", settings.data_dir / "prompts", data / "sounds" / "zh_CN")
+    install_sounds(settings)
+
+
+def install_sounds(settings: Settings) -> Installed:
+    """Prompts and music on hold of this instance; may be done again under a living Asterisk."""
+    data = settings.asterisk_dir / "data"
+    sounds = data / "sounds"
+    installed = install_prompts(PROMPTS / "zh_CN", settings.own_prompts, sounds / "zh_CN")
     for refused in installed.refused:
         log.warning("own recording not used, ours is played: %s", refused)
+    for name in installed.unknown:
+        log.warning("own recording %s is called like no prompt: nothing of ours plays it", name)
+    own = own_music(sounds, data / "own-music", frozenset(installed.own))
     for name in ("queue", "emergency"):
         folder = data / "moh" / name
         folder.mkdir(parents=True, exist_ok=True)
         link = folder / f"{name}.alaw"
-        link.unlink(missing_ok=True)
-        link.symlink_to(PROMPTS / "moh" / f"{name}.alaw")
+        target = own.get(name, PROMPTS / "moh" / f"{name}.alaw")
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+    return installed
 
 
 def _write_agi(path: Path, settings: Settings) -> None:

@@ -48,13 +48,11 @@ class Steps:
         self._seats = seats
         self._one_key_number = one_key_number
         self._duty_phone = duty_phone
-        self._lengths: dict[str, float] = {}
         self._sounds = sounds
 
     def _seconds(self, prompt: str) -> float:
-        if prompt not in self._lengths:
-            self._lengths[prompt] = prompt_seconds(self._sounds, prompt)
-        return self._lengths[prompt]
+        # Not remembered: one stat, and a recording may be exchanged under a living engine (the lease counts on it).
+        return prompt_seconds(self._sounds, prompt)
 
     async def handle(self, session: AgiSession) -> None:
         """One AGI connection. Anything that fails ends without the marker: the dialplan's other way."""

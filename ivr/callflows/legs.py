@@ -17,7 +17,7 @@ async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> 
 
 async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """The duty phone is anybody's phone: only pressing 1 counts."""
-    match await call.ask("duty/emergency", "1", within_s=4, repeats=3):
+    match await call.ask(await desk.duty_prompt(room), "1", within_s=4, repeats=3):
         case Key("1") if await desk.accept_first(attempt):
             await call.play("duty/connecting")
             await call.enter_room(room, "helper")
@@ -29,7 +29,7 @@ async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> N
 
 
 async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
-    match await call.ask("family/alarm", "12", within_s=4, repeats=2):
+    match await call.ask(await desk.family_prompt(room), "12", within_s=4, repeats=2):
         case Key("1") if await desk.accept(attempt):
             await call.play("family/connecting")
             await call.enter_room(room, "helper")

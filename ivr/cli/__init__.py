@@ -21,6 +21,9 @@ COMMANDS = (
     "user",
     "token",
     "prompts",
+    "model",
+    "voice",
+    "names",
     "bench",
 )
 

@@ -16,3 +16,17 @@ class Match:
     @property
     def is_device(self) -> bool:
         return self.device_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An elder as a call speaks of him."""
+
+    elder_no: str
+    name: str
+    address: str | None
+    has_device: bool = False
+    has_family: bool = False
+
+    def __repr__(self) -> str:  # names stay out of logs and tracebacks
+        return "Person(…)"

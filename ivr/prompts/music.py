@@ -61,6 +61,32 @@ def build_music(prompts_dir: Path) -> list[Path]:
     return made
 
 
+def own_music(sounds_dir: Path, target_dir: Path, own: frozenset[str]) -> dict[str, Path]:
+    """Where a centre has recorded a prompt anew, the music speaks it too. Name of the file -> where it was made.
+
+    `sounds_dir` holds the audio that this instance plays (`zh_CN/` inside). Made once (about 3 s), then only after a
+    change. A recording in a format other than A-law stays out of the music.
+    """
+    made = {}
+    for name, score in FILES.items():
+        if not own.intersection(prompt for _, prompt in score):
+            continue
+        path, note = target_dir / f"{name}.alaw", target_dir / f"{name}.json"
+        try:
+            made_from = sources(score, sounds_dir)
+        except OSError:
+            continue
+        try:
+            current = path.is_file() and json.loads(note.read_text(encoding="utf-8")) == made_from
+        except (OSError, ValueError):
+            current = False
+        if not current:
+            write_whole(path, compose(score, sounds_dir))
+            write_whole(note, json.dumps(made_from).encode())
+        made[name] = path
+    return made
+
+
 def music_is_current(prompts_dir: Path) -> bool:
     """Both files are there and speak the prompts as they are now."""
     folder = prompts_dir / "moh"

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ivr.domain.incident import ArrivedCall, IncidentView, NewAlarm, Outcome, Raised, Role
+from ivr.domain.people import Person
 
 
 class StoreUnavailable(Exception):
@@ -81,6 +82,23 @@ class Seat(Protocol):
 class Seats(Protocol):
     async def all(self) -> Sequence[Seat]: ...
     async def set_state(self, extension: str, state: str, *, reason: str | None, by: str) -> bool: ...
+
+
+class Named(Protocol):
+    async def of_incident(self, incident_id: str) -> Person | None:
+        """The elder whom an incident is about; None while that is open."""
+        ...
+
+    async def after(self, elder_no: str, limit: int) -> Sequence[Person]:
+        """The next elders by number: to go through all of them without holding them all."""
+        ...
+
+
+class Spoken(Protocol):
+    """Prompts about somebody. Each answers at once, with a general wording when no recording is there."""
+
+    async def family_alarm(self, incident_id: str, *, speech: bool = False) -> str: ...
+    async def duty_alarm(self, incident_id: str) -> str: ...
 
 
 class Telephony(Protocol):

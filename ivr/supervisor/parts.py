@@ -9,6 +9,7 @@ from ivr.asterisk.portable import AsteriskProgram
 from ivr.settings import Settings
 from ivr.supervisor.probes import command_succeeds, connect_host, http_answers, port_accepts, process_wrote
 from ivr.supervisor.spec import PartSpec
+from ivr.voice.synthesiser import find_voice
 
 
 def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, demo: bool) -> list[PartSpec]:
@@ -17,6 +18,8 @@ def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, d
     Engine and console find Asterisk by themselves, whenever it comes: they need not wait for it.
     """
     parts = [asterisk(settings, program, config), engine(settings), console(settings)]
+    if find_voice(settings) is not None:
+        parts.append(voice())
     return [*parts, demo_network(settings)] if demo else parts
 
 
@@ -46,6 +49,11 @@ def console(settings: Settings) -> PartSpec:
         await http_answers(connect_host(settings.bind_host), settings.http_port, "/api/v1/health")
 
     return PartSpec("console", _ivr("console"), ready=ready, heartbeat=True, waits=False)
+
+
+def voice() -> PartSpec:
+    """Elders' names as sound, where there is a synthesiser; no call waits for it."""
+    return PartSpec("voice", _ivr("voice"), heartbeat=True, waits=False)
 
 
 def demo_network(settings: Settings) -> PartSpec:

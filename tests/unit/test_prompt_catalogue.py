@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import wave
+from array import array
 from pathlib import Path
 
 import pytest
 
 from ivr.prompts import CatalogueError, install_prompts, load_catalogue
+from ivr.prompts.alaw import decode, measure
+from ivr.prompts.install import own_recordings, review
 
 CATALOGUE = Path(__file__).parents[2] / "prompts" / "catalogue.toml"
 GOOD = 'text = "您好。"\nenglish = "Hello."\nwho = "caller"\nwhen = "first"\n'
@@ -85,11 +89,15 @@ def ours(tmp_path: Path) -> Path:
     return tmp_path / "ours"
 
 
-def record(path: Path, rate: int = 8000) -> bytes:
+def tone(rate: int, seconds: float = 1.0, size: int = 8000) -> array[int]:
+    return array("h", (round(size * math.sin(math.tau * 440 * n / rate)) for n in range(round(rate * seconds))))
+
+
+def record(path: Path, rate: int = 8000, seconds: float = 1.0) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as sound:
         sound.setparams((1, 2, rate, 0, "NONE", ""))
-        sound.writeframes(b"\1\2" * 80)
+        sound.writeframes(tone(rate, seconds).tobytes())
     return path.read_bytes()
 
 
@@ -98,28 +106,47 @@ def test_a_centre_s_own_recording_wins_and_ours_is_gone(tmp_path: Path, ours: Pa
     install_prompts(ours, tmp_path / "own", target)
     assert (target / "hotline" / "greeting.alaw").read_bytes() == b"ours hotline/greeting"
 
-    recorded = record(tmp_path / "own" / "hotline" / "greeting.wav")
+    record(tmp_path / "own" / "hotline" / "greeting.wav", rate=44100)
     installed = install_prompts(ours, tmp_path / "own", target)
 
     assert (installed.own, installed.ours) == (("hotline/greeting",), ("queue/all_busy",))
-    assert (target / "hotline" / "greeting.wav").read_bytes() == recorded
-    assert not (target / "hotline" / "greeting.alaw").exists(), "Asterisk would choose between the two by itself"
+    assert own_recordings(target) == {"hotline/greeting"}
+    heard = measure(decode((target / "hotline" / "greeting.alaw").read_bytes()))
+    assert heard.seconds == pytest.approx(1.0, abs=0.01)
+    assert heard.speech_dbfs == pytest.approx(-19, abs=0.5), "as loud as the others"
+    made = (target / "hotline" / "greeting.alaw").stat()
+    install_prompts(ours, tmp_path / "own", target)
+    assert (target / "hotline" / "greeting.alaw").stat().st_ino == made.st_ino
 
     (tmp_path / "own" / "hotline" / "greeting.wav").unlink()
     install_prompts(ours, tmp_path / "own", target)
-    assert (target / "hotline" / "greeting.alaw").exists()
-    assert not (target / "hotline" / "greeting.wav").exists()
+    assert (target / "hotline" / "greeting.alaw").read_bytes() == b"ours hotline/greeting"
+    assert own_recordings(target) == frozenset()
 
 
-def test_a_recording_asterisk_cannot_play_is_refused_and_ours_is_heard(tmp_path: Path, ours: Path) -> None:
-    record(tmp_path / "own" / "hotline" / "greeting.wav", rate=44100)
-    (tmp_path / "own" / "queue").mkdir()
-    (tmp_path / "own" / "queue" / "all_busy.alaw").touch()
-    installed = install_prompts(ours, tmp_path / "own", tmp_path / "sounds")
-    assert installed.own == ()
-    assert [reason.split(":")[0] for reason in installed.refused] == ["hotline/greeting.wav", "queue/all_busy.alaw"]
-    assert "44100" in installed.refused[0]
+def test_a_telephone_format_is_played_as_it_is_and_ours_is_gone(tmp_path: Path, ours: Path) -> None:
+    own = tmp_path / "own" / "hotline" / "greeting.ulaw"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"theirs")
+    install_prompts(ours, tmp_path / "own", tmp_path / "sounds")
+    assert (tmp_path / "sounds" / "hotline" / "greeting.ulaw").read_bytes() == b"theirs"
+    assert not (tmp_path / "sounds" / "hotline" / "greeting.alaw").exists(), "Asterisk would choose by itself"
+
+
+def test_a_recording_that_cannot_be_used_is_refused_and_ours_is_heard(tmp_path: Path, ours: Path) -> None:
+    own = tmp_path / "own"
+    record(own / "hotline" / "greeting.wav", rate=96000)
+    (own / "queue").mkdir()
+    (own / "queue" / "all_busy.alaw").touch()
+    (own / "queue" / "all_busy.mp3").write_bytes(b"ID3")
+    record(own / "hotline" / "greting.wav")
+    installed = install_prompts(ours, own, tmp_path / "sounds")
+    assert installed.own == installed.unknown == ("hotline/greting",)
+    assert [reason.split(":")[0] for reason in installed.refused] == ["hotline/greeting.wav", "queue/all_busy.mp3"]
+    assert "96000 Hz" in installed.refused[0]
     assert (tmp_path / "sounds" / "hotline" / "greeting.alaw").read_bytes() == b"ours hotline/greeting"
+    reviewed = review(ours, own)
+    assert (reviewed.refused, reviewed.unknown, reviewed.own) == (installed.refused, installed.unknown, installed.own)
 
 
 def test_installing_again_touches_nothing_and_leaves_other_sounds_alone(tmp_path: Path, ours: Path) -> None:

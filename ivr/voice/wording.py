@@ -1,0 +1,62 @@
+"""How a name or an address is said aloud, or None when a machine had better not try: then a general wording is used.
+
+A surname often has a reading of its own (单 is shàn, 解 is xiè). The synthesiser knows none of them, so a character
+that always sounds like the surname stands in its place; tones agree.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import cn2an
+
+LONGEST_NAME, LONGEST_ADDRESS = 12, 40
+HAN = re.compile(r"[\u3400-\u9fff]+")
+BRACKETS = re.compile(r"[(\[{【「〔<《][^)\]}】」〕>》]*[)\]}】」〕>》]")
+READ_AS = {
+    "单": "善", "仇": "求", "解": "谢", "区": "欧", "曾": "增", "任": "人", "朴": "瓢", "华": "化", "翟": "宅",
+    "缪": "妙", "查": "渣", "盖": "舸", "葛": "舸", "折": "舌", "种": "虫", "员": "运", "贠": "运", "黑": "贺",
+    "洗": "显", "过": "锅", "应": "英", "令": "凌", "召": "邵", "繁": "婆", "燕": "烟", "柏": "百", "曲": "屈",
+    "都": "督", "干": "甘", "句": "勾", "藏": "臧", "於": "淤", "祭": "债", "薄": "伯", "撒": "洒",
+    "卜": "补", "阚": "看", "阙": "却",
+}  # fmt: skip
+"""Surnames at the head of a name. Where families differ (覃 qín or tán, 乐, 宁, 隗) the common reading stays."""
+READ_AS_PAIR = {"尉迟": "玉池", "万俟": "莫奇", "长孙": "掌孙", "澹台": "谈台", "单于": "蝉于", "令狐": "铃狐"}
+LETTERS = dict(zip("ABCDEFG", ("诶", "必", "西", "弟", "亿", "艾夫", "技"), strict=True))
+DIGITS = dict(zip("0123456789", "零幺二三四五六七八九", strict=True))
+SIGNS = {"-": "杠", "－": "杠", "—": "杠", "#": "号", "/": "杠"}
+
+
+def spoken_name(name: str) -> str | None:
+    """`单国强（独居）` -> `善国强`; None for what is not a Chinese name in Han characters."""
+    plain = _plain(name).replace("·", "").replace(".", "").replace("•", "")
+    plain = re.sub(r"\s+", "", plain)
+    if not 2 <= len(plain) <= LONGEST_NAME or not HAN.fullmatch(plain):
+        return None
+    if plain[:2] in READ_AS_PAIR and len(plain) > 2:
+        return READ_AS_PAIR[plain[:2]] + plain[2:]
+    return READ_AS.get(plain[0], plain[0]) + plain[1:]
+
+
+def spoken_address(address: str | None) -> str | None:
+    """`建设路12号3栋502室` -> `建设路十二号三栋五零二室`, with a comma before the house for breath."""
+    plain = re.sub(r"[,，。;；:：、]+", "，", re.sub(r"\s+", "", _plain(address or ""))).strip("，").upper()
+    if not plain or len(plain) > LONGEST_ADDRESS:
+        return None
+    plain = re.sub(r"[0-9]+", _number, plain)
+    plain = "".join(LETTERS.get(sign, SIGNS.get(sign, sign)) for sign in plain)
+    plain = re.sub(r"([路街巷村镇道弄])(?=[零幺一二三四五六七八九十])", r"\1，", plain)
+    return plain if all(HAN.fullmatch(part) for part in plain.split("，")) else None
+
+
+def _plain(text: str) -> str:
+    return BRACKETS.sub("", unicodedata.normalize("NFKC", text)).strip()
+
+
+def _number(found: re.Match[str]) -> str:
+    """Two digits are a number, three and more are read one by one, as people read a room or a telephone."""
+    digits = found[0]
+    if len(digits) <= 2 and not digits.startswith("0"):
+        return str(cn2an.an2cn(digits))
+    return "".join(DIGITS[digit] for digit in digits)
