@@ -36,7 +36,10 @@ async def main(settings: Settings) -> None:
 
 async def render_now(settings: Settings, tell: Callable[[Progress], None]) -> bool:
     """`ivr names render`: one round at full pace, in front of whoever asked for it."""
-    async with Store(settings.effective_database_url, name="names") as store, _synthesiser(settings) as voice:
+    async with (
+        Store(settings.effective_database_url, name="names") as store,
+        _synthesiser(settings, polite=False) as voice,
+    ):
         renderer = _renderer(settings, store, voice)
         renderer.share, renderer.tell = 1.0, tell
         return await renderer.once()
@@ -52,11 +55,11 @@ def read_progress(settings: Settings) -> Progress | None:
         return None
 
 
-def _synthesiser(settings: Settings) -> Synthesiser:
+def _synthesiser(settings: Settings, *, polite: bool = True) -> Synthesiser:
     python = find_voice(settings)
     if python is None:
         raise VoiceMissing("no synthesiser on this machine")
-    return Synthesiser(python, kokoro_folder())
+    return Synthesiser(python, kokoro_folder(), polite=polite)
 
 
 def _renderer(settings: Settings, store: Store, voice: Synthesiser) -> Renderer:

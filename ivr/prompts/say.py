@@ -1,7 +1,8 @@
-"""`python -m ivr.prompts.say FOLDER`: the synthesiser as a servant of `ivr voice`, in the Python that has Kokoro.
+"""`python -m ivr.prompts.say FOLDER [--idle]`: the synthesiser serving `ivr voice`, in the Python that has Kokoro.
 
 A line of JSON comes in (`{"text": …, "speed": …}`), a line goes out (`{"bytes": n, "why": ""}`) and then n bytes of
-A-law. Names pass through pipes only: never a file, an argument or a log. It runs when the processor has nothing else.
+A-law. Names pass through pipes only: never a file, an argument or a log. `--idle`: it runs when the processor has
+nothing else to do.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from .catalogue import HAN, Prompt
 from .tools import MODEL, VOICES, ToolsMissing, kokoro_files
 
 
-def main(folder: Path) -> int:
-    _step_back()
+def main(folder: Path, *, idle: bool) -> int:
+    _step_back(idle=idle)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between
     try:
@@ -55,10 +56,11 @@ def unspeakable(text: str) -> str:
     return "" if HAN.search(text) else "nothing to say"
 
 
-def _step_back() -> None:
+def _step_back(*, idle: bool) -> None:
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(19)
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        os.nice(19 if idle else 10)
+        if idle:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _answer(out: BinaryIO, audio: bytes = b"", why: str = "") -> None:
@@ -67,4 +69,4 @@ def _answer(out: BinaryIO, audio: bytes = b"", why: str = "") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), idle="--idle" in sys.argv[2:]))

@@ -14,14 +14,14 @@ from ivr.prompts.alaw import RATE, SILENCE
 from ivr.prompts.install import own_recordings
 from ivr.services.ports import Named
 from ivr.voice.library import Library
-from ivr.voice.wording import spoken_address, spoken_name
+from ivr.voice.wording import address_sentence, name_sentence
 
 log = logging.getLogger(__name__)
 
 LONGEST_S = 0.5
 """Looking up, reading and joining took 4 ms on a busy machine; a disk that hangs must not keep a family waiting."""
-BREATH_S = 0.2
-"""Between two pieces, beside the 0.15 s of silence that each ends with: the length of a comma."""
+BREATH_S = 0.4
+"""Between two pieces, beside the 0.2 s of silence that each brings: as between the sentences of one prompt."""
 
 Piece = str | bytes
 """A prompt of ours, or a recording."""
@@ -42,15 +42,14 @@ class SpokenNames:
     async def family_alarm(self, incident_id: str, *, speech: bool = False) -> str:
         """The prompt that asks a relative: with the elder's name where it is recorded."""
         general = FAMILY_SAY if speech else FAMILY
-        ending = "family/called_for_help_say" if speech else "family/called_for_help"
+        ending = "family/choose_say" if speech else "family/choose"
         return await self._ready(general, incident_id, lambda name, _: ["family/opening", name, ending])
 
     async def duty_alarm(self, incident_id: str) -> str:
         """The prompt that asks the duty phone, which has no screen: with name and address where they are recorded."""
 
         def pieces(name: bytes, address: bytes | None) -> list[Piece]:
-            where: list[Piece] = ["duty/lives_at", address] if address else []
-            return ["duty/person_is", name, *where, "duty/press_one"]
+            return ["duty/opening", name, *([address] if address else []), "duty/press_one"]
 
         return await self._ready(DUTY, incident_id, pieces)
 
@@ -66,11 +65,11 @@ class SpokenNames:
             return general
 
     def _join(self, general: str, name: str, address: str | None, pieces: Pieces) -> str | None:
-        said = spoken_name(name)
+        said = name_sentence(name)
         voice = self._library.find(said) if said else None
         if said is None or voice is None or general in own_recordings(self._sounds):
             return None  # a centre that recorded the general wording itself wants its own voice heard
-        where = spoken_address(address)
+        where = address_sentence(address)
         parts = pieces(voice, self._library.find(where) if where else None)
         breath = bytes([SILENCE]) * round(BREATH_S * RATE)
         audio = breath.join(part if isinstance(part, bytes) else self._prompt(part) for part in parts)

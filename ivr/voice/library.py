@@ -20,7 +20,7 @@ NOW = "now"
 """Folder of what calls play at present: our words and a name, joined."""
 JOINED_KEPT_S = 86_400.0
 """An emergency is over by then; the next one joins anew in milliseconds."""
-RECIPE = "1:zf_xiaoxiao:0.8"
+RECIPE = "1:zf_xiaoxiao:0.83"
 """Raised when the sound of an unchanged text changes: voice, pace, level."""
 
 

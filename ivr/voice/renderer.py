@@ -22,7 +22,7 @@ from ivr.domain.people import Person
 from ivr.services.ports import Named, StoreUnavailable
 from ivr.voice.library import JOINED_KEPT_S, Library, write_own
 from ivr.voice.synthesiser import Unspeakable, VoiceMissing
-from ivr.voice.wording import spoken_address, spoken_name
+from ivr.voice.wording import address_sentence, name_sentence
 
 log = logging.getLogger(__name__)
 
@@ -147,13 +147,13 @@ class Renderer:
         return list(dict.fromkeys(text for rank in ranks for text in rank))
 
     def _place(self, person: Person, ranks: list[dict[str, None]]) -> int:
-        name = spoken_name(person.name)
+        name = name_sentence(person.name)
         if name is None:
             return 1
         ranks[0 if person.has_device else 1 if person.has_family else 3][name] = None
         if not (self.addresses and person.has_device and person.address):
             return 0
-        address = spoken_address(person.address)
+        address = address_sentence(person.address)
         if address is None:
             return 1
         ranks[2][address] = None

@@ -14,11 +14,10 @@ from ivr.settings import PROJECT_ROOT, Settings
 
 log = logging.getLogger(__name__)
 
-START_S = 180.0
-SAY_S = 180.0
-"""For a name of two seconds: it runs only when the processor has nothing else to do."""
-SPEED = 0.8
-"""Slower than our other words: a name is understood by its sound alone."""
+START_S = SAY_S = 900.0
+"""Seconds of work, but it runs only when the processor has nothing else to do, and on a busy one that takes long."""
+SPEED = 0.83
+"""That of our other words."""
 LARGEST = 2_000_000
 """Bytes of A-law: four minutes."""
 
@@ -49,8 +48,9 @@ def find_voice(settings: Settings) -> Path | None:
 class Synthesiser:
     """`async with Synthesiser(python, folder) as voice: await voice.say(text)`. One text at a time."""
 
-    def __init__(self, python: Path, folder: Path) -> None:
-        self._command = [str(python), "-m", "ivr.prompts.say", str(folder)]
+    def __init__(self, python: Path, folder: Path, *, polite: bool = True) -> None:
+        """`polite`: only when the processor is idle; else merely with a low priority, for somebody who waits."""
+        self._command = [str(python), "-m", "ivr.prompts.say", str(folder), *(["--idle"] if polite else [])]
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Synthesiser:

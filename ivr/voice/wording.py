@@ -28,6 +28,17 @@ DIGITS = dict(zip("0123456789", "零幺二三四五六七八九", strict=True))
 SIGNS = {"-": "杠", "－": "杠", "—": "杠", "#": "号", "/": "杠"}
 
 
+def name_sentence(name: str) -> str | None:
+    """What is recorded of a name. In a sentence: three syllables alone came with a hum before them (如王秀英)."""
+    said = spoken_name(name)
+    return f"求助的老人是{said}。" if said else None
+
+
+def address_sentence(address: str | None) -> str | None:
+    said = spoken_address(address)
+    return f"住址是{said}。" if said else None
+
+
 def spoken_name(name: str) -> str | None:
     """`单国强（独居）` -> `善国强`; None for what is not a Chinese name in Han characters."""
     plain = _plain(name).replace("·", "").replace(".", "").replace("•", "")

@@ -15,6 +15,7 @@ from ivr.store.db import Store
 from ivr.store.tables import elder
 from ivr.voice import renderer as rendering
 from ivr.voice.library import Library
+from ivr.voice.wording import name_sentence
 from tests.doubles.patience import until
 
 
@@ -32,6 +33,10 @@ class Reader:
         pass
 
 
+def recorded(library: Library, name: str) -> bytes | None:
+    return library.find(name_sentence(name) or "")
+
+
 @pytest.mark.usefixtures("town")
 async def test_who_is_imported_is_recorded_and_who_is_removed_is_forgotten(
     url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -42,7 +47,7 @@ async def test_who_is_imported_is_recorded_and_who_is_removed_is_forgotten(
     library = Library(settings.spoken_dir)
     part = asyncio.create_task(voicing.main(settings))
     try:
-        await until(lambda: library.find("赵德福"), 20)
+        await until(lambda: recorded(library, "赵德福"), 20)
         progress = voicing.read_progress(settings)
         assert progress is not None
         await until(lambda: (voicing.read_progress(settings) or progress).state == "idle", 20)
@@ -50,13 +55,13 @@ async def test_who_is_imported_is_recorded_and_who_is_removed_is_forgotten(
             rows = f"elder_no,name\n{'E1' if old else 'E9'},{new}\n"
             (tmp_path / "elders.csv").write_text(rows, encoding="utf-8")
             assert (await import_file(store, "elders", tmp_path / "elders.csv")).ok
-            await until(lambda new=new: library.find(new), 20)
-        await until(lambda: library.find("王秀英") is None, 20)
+            await until(lambda new=new: recorded(library, new), 20)
+        await until(lambda: recorded(library, "王秀英") is None, 20)
 
         await store.write(lambda tx: tx.conn.execute(delete(elder).where(elder.c.elder_no == "E9")))
         (tmp_path / "elders.csv").write_text("elder_no,name\nE8,孙小小\n", encoding="utf-8")
         assert (await import_file(store, "elders", tmp_path / "elders.csv")).ok
-        await until(lambda: library.find("孙小小") and library.find("钱多多") is None, 20)
+        await until(lambda: recorded(library, "孙小小") and recorded(library, "钱多多") is None, 20)
     finally:
         part.cancel()
         await asyncio.gather(part, return_exceptions=True)

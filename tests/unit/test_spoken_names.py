@@ -22,7 +22,14 @@ from ivr.voice.calls import SpokenNames
 from ivr.voice.library import Library
 from ivr.voice.renderer import Renderer
 from ivr.voice.synthesiser import Synthesiser, Unspeakable, VoiceMissing, find_voice
-from ivr.voice.wording import READ_AS, READ_AS_PAIR, spoken_address, spoken_name
+from ivr.voice.wording import (
+    READ_AS,
+    READ_AS_PAIR,
+    address_sentence,
+    name_sentence,
+    spoken_address,
+    spoken_name,
+)
 from ivr.voicing import read_progress
 from tests.doubles.patience import until
 
@@ -38,6 +45,10 @@ SURNAMES = {
 PAIRS = {
     "尉迟": "yù chí", "万俟": "mò qí", "长孙": "zhǎng sūn", "澹台": "tán tái", "单于": "chán yú", "令狐": "líng hú",
 }  # fmt: skip
+
+
+def name_of(name: str) -> str:
+    return f"求助的老人是{name}。"
 
 
 def sounds(text: str) -> str:
@@ -89,6 +100,13 @@ def test_a_name_is_said_as_people_say_it_or_not_at_all(name: str, said: str | No
 )
 def test_an_address_is_said_as_people_say_it_or_not_at_all(address: str | None, said: str | None) -> None:
     assert spoken_address(address) == said
+
+
+def test_a_name_is_recorded_in_a_sentence_or_not_at_all() -> None:
+    assert name_sentence("单国强（独居）") == name_of("善国强")
+    assert name_sentence("Smith") is None
+    assert address_sentence("水路2号") == "住址是水路，二号。"
+    assert address_sentence("") is None
 
 
 def test_the_folder_tells_nobody_who_is_in_it(tmp_path: Path) -> None:
@@ -153,8 +171,14 @@ class Reader:
         self.on_say: dict[str, object] = {}
         self.rested = 0
 
+    @property
+    def said(self) -> list[str]:
+        """The names and addresses, without the sentence around each."""
+        return [text.removeprefix("求助的老人是").removeprefix("住址是").rstrip("。") for text in self.asked]
+
     async def say(self, text: str) -> bytes:
         self.asked.append(text)
+        text = self.said[-1]
         if text == self.dies_at:
             self.dies_at = ""
             raise VoiceMissing("killed")
@@ -162,7 +186,7 @@ class Reader:
             raise Unspeakable("unknown character")
         if callable(then := self.on_say.pop(text, None)):
             then()
-        return text.encode()
+        return self.asked[-1].encode()
 
     async def rest(self) -> None:
         self.rested += 1
@@ -189,7 +213,7 @@ def make(tmp_path: Path, people: People, reader: Reader, *, addresses: bool = Tr
 async def test_the_most_urgent_are_recorded_first_and_only_once(tmp_path: Path) -> None:
     people, reader = People(ALONE, FAMILY, DEVICE, BOTH, NAMELESS), Reader()
     assert await make(tmp_path, people, reader).once()
-    assert reader.asked == ["张设备", "赵都有", "李家人", "火路，三号", "王独"]
+    assert reader.said == ["张设备", "赵都有", "李家人", "火路，三号", "王独"]
     again = make(tmp_path, people, reader)
     assert await again.once()
     assert len(reader.asked) == 5, "nothing is made twice, also by another process"
@@ -201,7 +225,7 @@ async def test_the_most_urgent_are_recorded_first_and_only_once(tmp_path: Path) 
 async def test_without_a_duty_phone_no_address_is_recorded(tmp_path: Path) -> None:
     reader = Reader()
     await make(tmp_path, People(DEVICE), reader, addresses=False).once()
-    assert reader.asked == ["张设备"]
+    assert reader.said == ["张设备"]
 
 
 async def test_it_goes_on_where_it_was_killed(tmp_path: Path) -> None:
@@ -210,20 +234,20 @@ async def test_it_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     assert not await make(tmp_path, people, reader, addresses=False).once()
     assert json.loads((tmp_path / "run" / "voice.json").read_text())["state"] == "no_voice"
     assert await make(tmp_path, people, reader, addresses=False).once()
-    assert reader.asked == ["张设备", "李家人", "李家人", "王独"]
+    assert reader.said == ["张设备", "李家人", "李家人", "王独"]
 
 
 async def test_who_is_gone_or_renamed_is_heard_no_more(tmp_path: Path) -> None:
     people, reader = People(FAMILY, DEVICE), Reader()
     renderer = make(tmp_path, people, reader, addresses=False)
     await renderer.once()
-    joined = tmp_path / "spoken" / "now" / f"{renderer.library.path('李家人').stem}-family-alarm.alaw"
+    joined = tmp_path / "spoken" / "now" / f"{renderer.library.path(name_of('李家人')).stem}-family-alarm.alaw"
     joined.parent.mkdir()
     joined.write_bytes(b"joined")
     people.people = [Person("3", "张新名", None, has_device=True)]
     await renderer.once()
-    assert list((tmp_path / "spoken").rglob("*.alaw")) == [renderer.library.path("张新名")]
-    assert renderer.library.find("李家人") is None
+    assert list((tmp_path / "spoken").rglob("*.alaw")) == [renderer.library.path(name_of("张新名"))]
+    assert renderer.library.find(name_of("李家人")) is None
 
 
 async def test_a_database_that_is_gone_removes_nobody(tmp_path: Path) -> None:
@@ -233,7 +257,7 @@ async def test_a_database_that_is_gone_removes_nobody(tmp_path: Path) -> None:
     people.fails = StoreUnavailable("locked")
     assert not await renderer.once()
     assert renderer.progress.state == "no_database"
-    assert renderer.library.find("李家人")
+    assert renderer.library.find(name_of("李家人"))
 
 
 async def test_what_cannot_be_said_is_passed_over_and_not_tried_for_ever(tmp_path: Path) -> None:
@@ -242,7 +266,7 @@ async def test_what_cannot_be_said_is_passed_over_and_not_tried_for_ever(tmp_pat
     renderer = make(tmp_path, people, reader, addresses=False)
     assert await renderer.once()
     assert await renderer.once()
-    assert reader.asked == ["张设备", "李家人"]
+    assert reader.said == ["张设备", "李家人"]
     assert renderer.progress.unspeakable == 1
 
 
@@ -256,7 +280,7 @@ async def test_somebody_new_with_a_device_goes_before_those_who_wait(tmp_path: P
 
     reader.on_say["李家人"] = arrives
     assert await renderer.once()
-    assert reader.asked == ["李家人", "张设备", "王独"]
+    assert reader.said == ["李家人", "张设备", "王独"]
 
 
 async def test_a_full_disk_stops_it_before_it_hurts_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +288,7 @@ async def test_a_full_disk_stops_it_before_it_hurts_calls(tmp_path: Path, monkey
     reader = Reader()
     renderer = make(tmp_path, People(FAMILY), reader)
     assert not await renderer.once()
-    assert (renderer.progress.state, reader.asked) == ("disk_full", [])
+    assert (renderer.progress.state, reader.said) == ("disk_full", [])
 
 
 async def test_between_two_names_it_rests_as_long_as_it_worked(tmp_path: Path) -> None:
@@ -289,7 +313,7 @@ async def test_it_looks_again_when_people_change_and_gives_its_memory_back(tmp_p
     renderer.wake()
     await until(lambda: reader.rested == 2)
     task.cancel()
-    assert reader.asked == ["李家人", "张设备"]
+    assert reader.said == ["李家人", "张设备"]
 
 
 @pytest.fixture
@@ -303,9 +327,9 @@ def calls(tmp_path: Path, sounds_dir: Path, people: People) -> SpokenNames:
 
 
 async def test_the_family_hears_the_name_between_our_words(tmp_path: Path, sounds_dir: Path) -> None:
-    Library(tmp_path / "spoken").put("李家人", b"NAME" * 1000)
+    Library(tmp_path / "spoken").put(name_of("李家人"), b"NAME" * 1000)
     spoken = calls(tmp_path, sounds_dir, People(FAMILY))
-    for speech, ending in ((False, "called_for_help"), (True, "called_for_help_say")):
+    for speech, ending in ((False, "choose"), (True, "choose_say")):
         prompt = await spoken.family_alarm("2", speech=speech)
         heard = Path(f"{prompt}.alaw").read_bytes()
         parts = [(PROMPTS / f"zh_CN/family/{name}.alaw").read_bytes() for name in ("opening", ending)]
@@ -313,16 +337,16 @@ async def test_the_family_hears_the_name_between_our_words(tmp_path: Path, sound
         assert heard.endswith(parts[1])
         between = heard[len(parts[0]) : -len(parts[1])]
         assert between.strip(b"\xd5") == b"NAME" * 1000
-        assert len(between) == 4000 + 2 * 1600
+        assert len(between) == 4000 + 2 * 3200
         assert Path(f"{prompt}.alaw").stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_duty_phone_hears_name_and_address(tmp_path: Path, sounds_dir: Path) -> None:
     library = Library(tmp_path / "spoken")
     spoken = calls(tmp_path, sounds_dir, People(DEVICE))
-    library.put("张设备", b"NAME")
+    library.put(name_of("张设备"), b"NAME")
     first = Path(f"{await spoken.duty_alarm('3')}.alaw").read_bytes()
-    library.put("火路，三号", b"ADDRESS")
+    library.put("住址是火路，三号。", b"ADDRESS")
     both = Path(f"{await spoken.duty_alarm('3')}.alaw").read_bytes()
     assert b"NAME" in first
     assert b"ADDRESS" in both
@@ -335,7 +359,7 @@ async def test_whatever_is_missing_the_general_words_are_heard_at_once(
 ) -> None:
     people = People(FAMILY)
     if trouble != "no recording":
-        Library(tmp_path / "spoken").put("李家人", b"NAME")
+        Library(tmp_path / "spoken").put(name_of("李家人"), b"NAME")
     if trouble == "no incident":
         people.people = []
     if trouble == "unspeakable":
@@ -357,7 +381,7 @@ async def test_a_centre_that_recorded_the_general_words_is_heard_in_its_own_voic
     (tmp_path / "own" / "family").mkdir(parents=True)
     (tmp_path / "own" / "family" / "alarm.alaw").write_bytes(b"theirs")
     install_prompts(PROMPTS / "zh_CN", tmp_path / "own", tmp_path / "sounds")
-    Library(tmp_path / "spoken").put("李家人", b"NAME")
+    Library(tmp_path / "spoken").put(name_of("李家人"), b"NAME")
     spoken = calls(tmp_path, tmp_path / "sounds", People(FAMILY))
     assert await spoken.family_alarm("2") == "family/alarm"
 
