@@ -62,7 +62,7 @@ def _written(grammar: Grammar, text: str) -> Understood | None:
         return None
     if grammar.sequence and found:
         return Understood(found.id, found.score, plain)
-    return _said(grammar, plain, 1.0)
+    return _said(grammar, plain, 1.0, dictated=True)
 
 
 # ---- distress
@@ -103,10 +103,14 @@ def _answer(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     if known[-1].end_s - known[0].start_s > LONGEST_ANSWER_S:
         return None
     score = sum(word.confidence for word in known) / len(known)
-    return _said(grammar, "".join(word.text for word in known), score) if score >= LEAST_CONFIDENCE else None
+    return (
+        _said(grammar, "".join(word.text for word in known), score, dictated=False)
+        if score >= LEAST_CONFIDENCE
+        else None
+    )
 
 
-def _said(grammar: Grammar, text: str, score: float) -> Understood | None:
+def _said(grammar: Grammar, text: str, score: float, *, dictated: bool) -> Understood | None:
     plain = PADDING.sub("", text)
     for said in (text, plain):
         if said in grammar.own:
@@ -115,7 +119,12 @@ def _said(grammar: Grammar, text: str, score: float) -> Understood | None:
         # Two meanings in one breath (是不是, 满意不满意) are none.
         agreed = len({grammar.own[entry] for entry in made_of}) == 1
         return Understood(grammar.own[made_of[0]], score, made_of[0]) if agreed else None
-    return _nearest(grammar, plain or text, score)
+    found = _nearest(grammar, plain or text, score)
+    # A closed grammar writes its own words: one that the entry does not hold is a piece of another entry (好多 of
+    # 流了好多血 was taken for 好的, and accepted a call).
+    if found and not dictated and not set(plain or text) <= set(found.text):
+        return None
+    return found
 
 
 def _repeated(grammar: Grammar, text: str) -> list[str]:

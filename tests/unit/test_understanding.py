@@ -69,6 +69,7 @@ def test_short_answers(grammar: str, said: str, meant: str) -> None:
         ("digits", f"幺 {UNKNOWN} 零"),
         ("services", UNKNOWN),
         ("distress", "好 的"),
+        ("accept", "好多"),
     ],
 )
 def test_unknown_or_contradictory_speech_is_nothing(grammar: str, said: str) -> None:
