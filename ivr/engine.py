@@ -21,6 +21,7 @@ from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
 from ivr.services.ports import StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 from ivr.settings import Settings
+from ivr.speech.status import SpeechStatus
 from ivr.store.calls import SqlCalls
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
@@ -64,6 +65,7 @@ class Engine:
             ),
         )
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
+        speech = SpeechStatus(settings.data_dir)
         self.steps = Steps(
             settings.node,
             IncidentDesk(incidents, legs, calls),
@@ -72,6 +74,7 @@ class Engine:
             one_key_number=settings.one_key_number,
             duty_phone=bool(settings.duty_phone),
             sounds=settings.asterisk_dir / "data" / "sounds" / "zh_CN",
+            urgent_ears=lambda: "urgent" if speech.free(urgent=True) else None,
         )
         self.agi = AgiServer(settings.agi_port, self.steps.handle)
         self.node.on_seats_changed = self.runner.wake_all

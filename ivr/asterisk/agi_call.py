@@ -6,8 +6,9 @@ import logging
 import math
 from collections.abc import Callable
 
+from ivr.asterisk.agi_speech import ChooseEngine, Ear, Question, no_ears
 from ivr.asterisk.fastagi import AgiSession
-from ivr.callflows.call import Answer, CallerHungUp, Key, NoInput
+from ivr.callflows.call import Answer, CallerHungUp, Expect, Key, NoInput
 from ivr.domain.numbers import normalise
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,12 @@ PromptSeconds = Callable[[str], float]
 class AgiCall:
     """`args`: 1 DID, 2 caller ID, 3 linkedid for an arrival; other steps read their own arguments."""
 
-    def __init__(self, session: AgiSession, prompt_seconds: PromptSeconds, *, did: str = "", caller: str = "") -> None:
+    def __init__(
+        self, session: AgiSession, prompt_seconds: PromptSeconds,
+        *, did: str = "", caller: str = "", ears: ChooseEngine = no_ears,
+    ) -> None:  # fmt: skip
         self._agi = session
+        self._ears = ears
         self._seconds = prompt_seconds
         self.uniqueid = session.env["agi_uniqueid"]
         self.linkedid = session.argument(3) or self.uniqueid
@@ -43,14 +48,26 @@ class AgiCall:
     async def play(self, prompt: str) -> None:
         await self._stream(prompt, "")
 
-    async def ask(self, prompt: str, keys: str, *, within_s: float, repeats: int) -> Answer:
-        for _ in range(repeats):
-            digit = await self._stream(prompt, keys)
-            if digit is None:
-                digit = await self._wait_for_digit(within_s, keys)
-            if digit is not None:
-                return Key(digit)
-        return NoInput()
+    async def ask(self, prompt: str, expect: Expect, *, within_s: float, repeats: int) -> Answer:
+        async def by_keys(prompt: str, keys: str) -> Answer:
+            return await self._ask_once(prompt, keys, within_s)
+
+        ear = await Ear.open(self._agi, self.renew, self._ears() if expect.grammar else None)
+        if ear is None:
+            for _ in range(repeats):
+                answer = await by_keys(prompt, expect.keys)
+                if isinstance(answer, Key):
+                    return answer
+            return NoInput()
+        answer = await Question(ear, self.renew, self._seconds, by_keys).ask(prompt, expect, within_s, repeats)
+        await ear.close()
+        return answer
+
+    async def _ask_once(self, prompt: str, keys: str, within_s: float) -> Answer:
+        digit = await self._stream(prompt, keys)
+        if digit is None:
+            digit = await self._wait_for_digit(within_s, keys)
+        return NoInput() if digit is None else Key(digit)
 
     async def _stream(self, prompt: str, keys: str) -> str | None:
         await self.renew(self._seconds(prompt))

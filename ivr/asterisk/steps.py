@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ivr.asterisk.agi_call import AgiCall
+from ivr.asterisk.agi_speech import ChooseEngine, no_ears
 from ivr.asterisk.fastagi import AgiSession
 from ivr.callflows import legs
 from ivr.callflows.arrival import arriving_call
@@ -40,13 +41,14 @@ def prompt_seconds(sounds: Path, prompt: str) -> float:
 class Steps:
     def __init__(
         self, node: str, incidents: IncidentDesk, tickets: TicketDesk, seats: Seats,
-        *, one_key_number: str, duty_phone: bool, sounds: Path,
+        *, one_key_number: str, duty_phone: bool, sounds: Path, urgent_ears: ChooseEngine = no_ears,
     ) -> None:  # fmt: skip
         self._node = node
         self._incidents = incidents
         self._tickets = tickets
         self._seats = seats
         self._one_key_number = one_key_number
+        self._urgent_ears = urgent_ears
         self._duty_phone = duty_phone
         self._lengths: dict[str, float] = {}
         self._sounds = sounds
@@ -89,4 +91,5 @@ class Steps:
             log.warning("an answered leg that is on no record")
             return
         role, room = found
-        await _LEG_FLOWS[role](AgiCall(session, self._seconds), self._incidents, attempt, room)
+        call = AgiCall(session, self._seconds, ears=self._urgent_ears)
+        await _LEG_FLOWS[role](call, self._incidents, attempt, room)
