@@ -49,21 +49,11 @@ class AgiCall:
         await self._stream(prompt, "")
 
     async def ask(self, prompt: str, expect: Expect, *, within_s: float, repeats: int) -> Answer:
-        async def by_keys(prompt: str, keys: str) -> Answer:
-            return await self._ask_once(prompt, keys, within_s)
-
         ear = await Ear.open(self._agi, self.renew, self._ears() if expect.grammar else None)
-        if ear is None:
-            for _ in range(repeats):
-                answer = await by_keys(prompt, expect.keys)
-                if isinstance(answer, Key):
-                    return answer
-            return NoInput()
-        answer = await Question(ear, self.renew, self._seconds, by_keys).ask(prompt, expect, within_s, repeats)
-        await ear.close()
-        return answer
+        question = Question(prompt, self._seconds(prompt), expect, within_s, ear, self.renew, self._ask_by_keys)
+        return await question.ask(repeats)
 
-    async def _ask_once(self, prompt: str, keys: str, within_s: float) -> Answer:
+    async def _ask_by_keys(self, prompt: str, keys: str, within_s: float) -> Answer:
         digit = await self._stream(prompt, keys)
         if digit is None:
             digit = await self._wait_for_digit(within_s, keys)

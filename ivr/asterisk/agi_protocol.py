@@ -7,7 +7,7 @@ several lines; 511 means the channel is gone; EXEC returning 1 is followed by a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_HEADER_BYTES = 16_384
 MAX_HEADER_LINES = 100
@@ -27,7 +27,7 @@ class AgiReply:
     result: int
     data: str = ""
     endpos: int | None = None
-    rest: str = ""
+    rest: str = field(default="", compare=False)
     """All that follows the code; `SPEECH RECOGNIZE` tells its results here."""
 
 

@@ -83,7 +83,10 @@ class Ear:
         return reply
 
     async def close(self) -> None:
-        """Give the slot back: what is played or dialled next may take a while."""
+        """Give the slot back: what is played or dialled next may take a while.
+
+        Asterisk waits here, without limit, for the far end to close; a worker that hangs is killed after 2 s.
+        """
         await self._agi.command("SPEECH DESTROY")
 
 
@@ -99,50 +102,56 @@ def said(reply: AgiReply) -> Said | NoMatch | None:
 
 @dataclass(slots=True)
 class Question:
-    """One `ask` on an answered channel. `by_keys` is the question without ears."""
+    """One `ask`; without an ear it is asked by keys."""
 
-    ear: Ear
+    prompt: str
+    prompt_s: float
+    expect: Expect
+    within_s: float
+    ear: Ear | None
     renew: Renew
-    seconds: Callable[[str], float]
-    by_keys: Callable[[str, str], Awaitable[Answer]]
+    by_keys: Callable[[str, str, float], Awaitable[Answer]]
 
-    async def ask(self, prompt: str, expect: Expect, within_s: float, repeats: int) -> Answer:
-        assert expect.grammar is not None
+    async def ask(self, repeats: int) -> Answer:
         misses = 0
-        for turn in range(repeats):
-            if not await self.ear.begin(expect.grammar, str(round(self.seconds(prompt) * 1000))):
-                return await self._without_ears(prompt, expect, repeats - turn)
-            answer = await self._turn(prompt, expect, within_s)
+        for _ in range(repeats):
+            answer = await self._turn()
             if isinstance(answer, Key | Said):
-                return answer
+                break
             misses += isinstance(answer, NoMatch)
             if misses >= MOST_MISSES:
                 break
-        return NoMatch() if misses else NoInput()
+        else:
+            answer = NoMatch() if misses else NoInput()
+        if self.ear is not None:
+            await self.ear.close()
+        return answer
 
-    async def _without_ears(self, prompt: str, expect: Expect, repeats: int) -> Answer:
-        for _ in range(repeats):
-            answer = await self.by_keys(prompt, expect.keys)
-            if not isinstance(answer, NoInput):
-                return answer
-        return NoInput()
+    async def _turn(self) -> Answer:
+        grammar = self.expect.grammar
+        if self.ear is not None and grammar is not None:
+            if await self.ear.begin(grammar, str(round(self.prompt_s * 1000))):
+                return await self._by_ear(self.ear)
+            await self.ear.close()
+            self.ear = None
+        return await self.by_keys(self.prompt, self.expect.keys, self.within_s)
 
-    async def _turn(self, prompt: str, expect: Expect, within_s: float) -> Answer:
+    async def _by_ear(self, ear: Ear) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
         for _ in range(MOST_WRONG_KEYS):
             elapsed = loop.time() - began
-            left_s = self.seconds(prompt) + within_s - elapsed
+            left_s = self.prompt_s + self.within_s - elapsed
             if left_s <= 0:
-                return NoInput()
+                break
             await self.renew(left_s + 1)  # timeouts are whole seconds
-            reply = await self.ear.recognise(prompt, max(1, math.ceil(within_s)), round(elapsed * 1000))
+            reply = await ear.recognise(self.prompt, math.ceil(self.within_s), round(elapsed * 1000))
             if (heard := said(reply)) is not None:
                 return heard
             digit = _DIGIT.search(reply.rest) if reply.data == "digit" else None
             if digit is None:
-                return NoInput()
-            if digit[1] in expect.keys:
+                break
+            if digit[1] in self.expect.keys:
                 return Key(digit[1])
             # Another key: the prompt goes on where it was, and so does the recogniser.
         return NoInput()
