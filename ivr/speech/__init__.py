@@ -1,0 +1,1 @@
+"""Spoken Mandarin: recognisers, grammars and what is made of what was heard."""
