@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,8 @@ class Snapshot:
     channels: dict[str, Channel]
     members: dict[str, Member]
     asterisk_started: datetime | None
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Who is in the queue: uniqueid -> channel."""
 
 
 def _started(status: AmiEvent) -> datetime | None:
@@ -144,6 +146,7 @@ class AsteriskLink:
                 },
                 {m["location"]: Member(m["location"], m["paused"] == "1") for m in queue if m.name == "QueueMember"},
                 _started(status),
+                {e["uniqueid"]: e["channel"] for e in queue if e.name == "QueueEntry"},
             )
         )
 
