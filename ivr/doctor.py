@@ -189,18 +189,46 @@ def _prompts(_settings: Settings) -> Iterator[Finding]:
 
 
 def _speech(settings: Settings) -> Iterator[Finding]:
-    model = settings.speech_model_dir
-    if model is None:
+    from ivr.speech.model_dir import CARRIED, find_model
+
+    model = find_model(settings)
+    if model is not None:
+        yield Finding(OK, f"语音识别模型 {model}", f"speech model {model}")
+        if model == CARRIED:
+            yield Finding(
+                OK,
+                "用的是自带的小模型，请执行 ivr model install 换成官方模型",
+                "it is the small model that is carried; ivr model install fetches the official one",
+            )
+        yield from _speech_now(settings)
+    elif settings.speech_model_dir is None:
         yield Finding(
             OK, "未装语音识别模型：系统用按键和人工运行", "no speech model: the system works with keys and people"
         )
-    elif model.is_dir():
-        yield Finding(OK, f"语音识别模型 {model}", f"speech model {model}")
     else:
         yield Finding(
             WARNING,
-            f"speech_model_dir {model} 不存在：系统用按键和人工运行",
-            f"speech_model_dir {model} does not exist: the system works with keys and people",
+            f"speech_model_dir {settings.speech_model_dir} 里没有 Vosk 模型：系统用按键和人工运行",
+            f"speech_model_dir {settings.speech_model_dir} holds no Vosk model: the system works with keys and people",
+        )
+
+
+def _speech_now(settings: Settings) -> Iterator[Finding]:
+    """While the system runs: do the workers answer?"""
+    from ivr.speech.status import SpeechStatus
+    from ivr.supervisor.preflight import is_running
+
+    if not is_running(settings.data_dir.resolve()):
+        return
+    said = SpeechStatus(settings.data_dir).read()
+    if any(worker.get("state") == "ready" for worker in said.get("workers", {}).values()):
+        free = said.get("free_urgent", 0)
+        yield Finding(OK, f"语音识别在运行，空闲 {free} 路", f"speech recognition runs, {free} streams are free")
+    else:
+        yield Finding(
+            WARNING,
+            f"语音识别没有在运行，来电用按键和人工；见 {settings.log_dir / 'speech.log'}",
+            f"speech recognition does not run, calls go on with keys and people; see {settings.log_dir / 'speech.log'}",
         )
 
 

@@ -162,6 +162,8 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # names are checked by pydantic
     except ValidationError as exc:
         first = exc.errors()[0]
+        if not first["loc"]:
+            raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             f"setting {name} (environment IVR_{name.upper()}): {first['msg']}, got {first.get('input')!r}"

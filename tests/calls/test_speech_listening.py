@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.calls.harness import Answers
 from tests.calls.place import MakePlace
-from tests.calls.spoken import clip, noise, says
+from tests.calls.spoken import clip, says
 from tests.calls.system import Person, System, prompt
 
 WANG = Person("E1", "王秀英", "02150001111", ["13800000001"])
@@ -47,7 +47,7 @@ async def test_who_cries_for_help_while_waiting_is_an_incident_and_in_a_room(pla
         await system.in_room(2)
         assert (await system.api("GET", "/queue", status=200))["waiting"] == []
         print("after", daughter.calls[0].invited_at - cried)
-        call = (await system.api("GET", f"/calls?number=02150001111", status=200))["items"][0]
+        call = (await system.api("GET", "/calls?number=02150001111", status=200))["items"][0]
         call = await system.api("GET", f"/calls/{call['id']}", status=200)
         assert call["incident_id"] == incident["id"]
         assert [h["meaning"] for h in call["heard"]] == ["distress.fall"], call["heard"]

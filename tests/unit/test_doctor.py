@@ -114,9 +114,17 @@ def test_missing_prompts_block(settings: Settings, tmp_path: Path, monkeypatch: 
 
 
 def test_speech_is_never_needed(settings: Settings, tmp_path: Path) -> None:
-    assert [f.mark for f in only(doctor._speech, settings)] == [OK]
-    assert [f.mark for f in only(doctor._speech, changed(settings, speech_model_dir=tmp_path))] == [OK]
+    assert {f.mark for f in only(doctor._speech, settings)} == {OK}, "the small model is carried"
+    assert [f.mark for f in only(doctor._speech, changed(settings, speech_model_dir=tmp_path))] == [WARNING]
     assert [f.mark for f in only(doctor._speech, changed(settings, speech_model_dir="/no/model"))] == [WARNING]
+
+
+def test_an_installed_model_goes_before_the_carried_one(settings: Settings) -> None:
+    installed = settings.data_dir.resolve() / "models" / "vosk-model-small-cn-0.22"
+    (installed / "am").mkdir(parents=True)
+    (installed / "am" / "final.mdl").touch()
+    (finding,) = only(doctor._speech, settings)
+    assert (finding.mark, str(installed) in finding.en) == (OK, True)
 
 
 def test_the_report_counts_what_blocks() -> None:
