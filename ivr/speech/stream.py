@@ -24,6 +24,8 @@ SETUP_WITHIN_S = 2.0
 """Asterisk sends `setup` with the connection; who sends nothing is not Asterisk."""
 PIECE = 960
 """Bytes handed to the recogniser at once (60 ms): a hop to a thread costs 0.1 ms, a decoder's own step is 30 ms."""
+MOST_AT_ONCE = 8000
+"""Bytes (0.5 s): a stream that has fallen behind must not keep a thread from the others for long."""
 MOST_PENDING = 80_000
 """Bytes (5 s) that may wait for a thread; beyond, the oldest are dropped: words of 5 s ago help nobody."""
 LONGEST_PROMPT_MS = 600_000
@@ -202,7 +204,7 @@ class Stream:
         """Feed what is pending, in order, until too little is left. One thread at a time for one stream."""
         loop = asyncio.get_running_loop()
         while len(self._pending) >= PIECE and (grammar := self._grammar) is not None:
-            piece = bytes(self._pending[: len(self._pending) // 2 * 2])
+            piece = bytes(self._pending[: min(MOST_AT_ONCE, len(self._pending) // 2 * 2)])
             del self._pending[: len(piece)]
             arrived = loop.time()
             turn, number = self._turn, self._turn_no

@@ -65,9 +65,10 @@ class Turn:
                 return verdict
         if voice.began_s is None or not self._over(voice.began_s):
             return None
-        if verdict := self._judge(self._ear.finish()):
+        last = self._ear.finish()
+        if verdict := self._judge(last):
             return verdict
-        spoken_s, heard_words = voice.last_s - voice.began_s, self._words
+        spoken_s, heard_words = voice.last_s - voice.began_s, self._words or not last.empty
         self._ear = self._open()
         self._words = False
         voice.forget()

@@ -9,13 +9,16 @@ from pathlib import Path
 
 CLIPS = {
     "accept": ("zf_xiaoni", "我马上来"),
-    "accept_man": ("zm_yunjian", "接通吧"),
+    "accept_man": ("zm_yunjian", "可以接"),
     "decline": ("zf_xiaoni", "现在不方便"),
     "decline_man": ("zm_yunjian", "我在开会"),
-    "help": ("zf_xiaoni", "救命啊，快来人啊"),
-    "fall": ("zm_yunjian", "哎呀，我摔倒了，起不来了"),
-    "meal": ("zf_xiaoni", "我想订个饭，送午饭"),
-    "cleaning": ("zm_yunjian", "我想找人打扫卫生"),
+    "fall": ("zm_yunjian", "我摔倒了"),
+    "fall_woman": ("zf_xiaoni", "我摔倒了"),
+    "breath": ("zm_yunjian", "喘不上气"),
+    "chest": ("zf_xiaoni", "胸口疼"),
+    "cleaning": ("zf_xiaoni", "打扫卫生"),
+    "cleaning_man": ("zm_yunjian", "打扫卫生"),
+    "meal": ("zf_xiaoni", "订饭"),
     "smalltalk": ("zf_xiaoni", "今天外面的天气挺好的，邻居家的小猫又来了"),
     "voicemail": (
         "zm_yunjian",
