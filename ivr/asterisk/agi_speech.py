@@ -1,8 +1,8 @@
 """Speech and keys together in one AGI step: `SPEECH CREATE / SET / RECOGNIZE`, and the ways in which they fail.
 
-Facts (res_agi.c, res_speech_aeap.c of 22): RECOGNIZE plays the prompt, and a result or any key ends it; its timeout is
-whole seconds from the end of the prompt; SET answers `result=1` also when it failed, after 1 s; nothing escapes the
-result's text. A prompt that speech has ended plays on until the next command that plays something.
+Facts (res_agi.c, res_speech_aeap.c of 22; measured on 22.10.1): RECOGNIZE plays the prompt, and a result or any key
+ends it; its timeout is whole seconds from the end of the prompt; when the worker dies it ends after 1 s with
+`results=0`; SET answers `result=1` also when it failed, after 1 s; nothing escapes the result's text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_MISSES = 2
 MOST_WRONG_KEYS = 8
 """In one turn; who holds a key down must not keep the prompt from its end."""
 
-_RESULT = re.compile(r'score0=(\d+) text0="([a-z0-9_.]+)"')
+_RESULT = re.compile(r'score0=(\d+) text0="([a-z0-9_.]+)" grammar0=')
 _DIGIT = re.compile(r"digit=([0-9*#A-D])")
 
 Renew = Callable[[float], Awaitable[None]]
@@ -83,21 +83,22 @@ class Ear:
         return reply
 
     async def close(self) -> None:
-        """Give the slot back: what is played or dialled next may take a while.
-
-        Asterisk waits here, without limit, for the far end to close; a worker that hangs is killed after 2 s.
-        """
+        """Give the slot back: what is played or dialled next may take a while."""
         await self._agi.command("SPEECH DESTROY")
 
 
+class EarLost(Exception):
+    """The worker is gone: a RECOGNIZE ended without a result."""
+
+
 def said(reply: AgiReply) -> Said | NoMatch | None:
-    """What a RECOGNIZE that speech has ended was told."""
+    """What a RECOGNIZE that speech has ended was told; None when a key or time has ended it. Raises EarLost."""
     if reply.data != "speech":
         return None
     found = _RESULT.search(reply.rest)
-    if found is None or found[2] == UNKNOWN:
-        return NoMatch()
-    return Said(found[2], int(found[1]))
+    if found is None:
+        raise EarLost
+    return NoMatch() if found[2] == UNKNOWN else Said(found[2], int(found[1]))
 
 
 @dataclass(slots=True)
@@ -130,8 +131,11 @@ class Question:
     async def _turn(self) -> Answer:
         grammar = self.expect.grammar
         if self.ear is not None and grammar is not None:
-            if await self.ear.begin(grammar, str(round(self.prompt_s * 1000))):
-                return await self._by_ear(self.ear)
+            try:
+                if await self.ear.begin(grammar, str(round(self.prompt_s * 1000))):
+                    return await self._by_ear(self.ear)
+            except EarLost:
+                log.warning("the recogniser of this call is gone: keys and a person")
             await self.ear.close()
             self.ear = None
         return await self.by_keys(self.prompt, self.expect.keys, self.within_s)

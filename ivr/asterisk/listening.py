@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine, Mapping
 
-from ivr.asterisk.agi_speech import Ear, Renew, said
+from ivr.asterisk.agi_speech import Ear, EarLost, Renew, said
 from ivr.asterisk.ami import AmiError, AmiRefused
 from ivr.asterisk.config import SILENCE
 from ivr.asterisk.fastagi import AgiSession
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "listen-"
 """Of both halves' uniqueids: what happens to such a channel is on nobody's record."""
-ROUND_S = 20
-"""One RECOGNIZE; the lease is renewed between two."""
+ROUND_S = 8
+"""One RECOGNIZE; the lease is renewed between two. Asterisk notices only then that the engine is gone."""
 MOVE_RETRY_S = (0.2, 1.0)
 _CHANNEL = re.compile(r"PJSIP/[A-Za-z0-9_.-]{1,80}-[0-9a-f]{8,16}")
 
@@ -51,11 +51,14 @@ class WaitingEars:
         if self._waiting.pop(uniqueid, None) is not None:
             self._spawn(self._stop(uniqueid))
 
-    def forget_but(self, waiting: Mapping[str, str]) -> None:
-        """Asterisk's own list of who waits (uniqueid -> channel): the truth after a gap."""
+    def agree_with(self, waiting: Mapping[str, str], channels: Container[str]) -> None:
+        """Asterisk's own list of who waits (uniqueid -> channel), and of all channels: the truth after a gap, and the
+        time for an ear that was lost or could not be had."""
         for uniqueid in self._waiting.keys() - waiting.keys():
             self.left(uniqueid)
         for uniqueid, channel in waiting.items():
+            if f"{PREFIX}{uniqueid}" not in channels:
+                self._waiting.pop(uniqueid, None)
             self.joined(uniqueid, channel)
 
     def _spawn(self, deed: Coroutine[object, object, None]) -> None:
@@ -125,9 +128,9 @@ class AgiListener:
             return None
         while True:
             await self._renew(ROUND_S + 2)
-            reply = await self._ear.recognise(SILENCE, ROUND_S)
-            heard = said(reply)
+            try:
+                heard = said(await self._ear.recognise(SILENCE, ROUND_S))
+            except EarLost:
+                return None
             if isinstance(heard, Said):
                 return heard
-            if heard is not None:
-                return None  # a result that is none of the grammar's: not one of our workers

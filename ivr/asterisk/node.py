@@ -76,7 +76,7 @@ class AsteriskNode:
                 asterisk_started=item.asterisk_started,
                 look_again=self._audit_in,
             )
-            self._ears.forget_but(item.waiting)
+            self._ears.agree_with(item.waiting, item.channels)
             await self.sync_seats(item)
             return
         handler = getattr(self, f"_on_{item.name.lower()}", None)

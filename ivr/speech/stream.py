@@ -17,6 +17,7 @@ from ivr.speech.ear import EarError, Recogniser
 from ivr.speech.grammar import Grammar
 from ivr.speech.slots import Slots
 from ivr.speech.turn import UNKNOWN_SPEECH, Turn, Verdict
+from ivr.speech.voice import Voice
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Stream:
         self._urgent = urgent
         self._has_slot = False
         self._turn: Turn | None = None
+        self._voice = Voice()
         self._grammar: Grammar | None = None
         self._turn_no = 0
         self._prompt_s: float | None = 0.0
@@ -225,7 +227,7 @@ class Stream:
     def _feed(self, turn: Turn | None, grammar: Grammar, piece: bytes) -> tuple[Turn, Verdict | None]:
         """In a thread."""
         if turn is None:
-            turn = Turn(grammar, lambda: self._hall.recogniser.open(grammar), self._prompt_s)
+            turn = Turn(grammar, lambda: self._hall.recogniser.open(grammar), self._prompt_s, self._voice)
         return turn, turn.feed(piece)
 
     async def _report(self, grammar: Grammar, verdict: Verdict, lag_s: float) -> None:

@@ -26,9 +26,12 @@ LEAST_SPEECH_S = 0.24
 """Shorter is a click, a cough or a dropped spoon: no failure to understand."""
 LONGEST_UTTERANCE_S = 12.0
 """Nobody answers for so long without a pause: a television, music, an announcement. It is cut here and judged."""
-TALKER_S = 4.0
-"""Who has spoken so long before a short answer came is an answering machine, or talks to somebody else: the answer
-does not count in this turn. The key always does."""
+MONOLOGUE_S = 4.0
+"""Who has spoken so long without waiting for an answer is an answering machine, or talks to somebody else: a short
+answer in it does not count. The key always does."""
+MACHINE_MAY_ANSWER = frozenset({"accept"})
+"""Grammars of questions to telephones that we have dialled: here a machine's monologue is not believed in anything. The
+small model heard a cry for help in a recorded greeting that it met in mid-word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,17 @@ class Verdict:
 class Turn:
     """Fed from one thread at a time; the first verdict ends it."""
 
-    def __init__(self, grammar: Grammar, open_ear: Callable[[], Ear], prompt_s: float | None = 0.0) -> None:
+    def __init__(
+        self, grammar: Grammar, open_ear: Callable[[], Ear], prompt_s: float | None = 0.0, voice: Voice | None = None
+    ) -> None:
         """`prompt_s`: how long our own prompt plays; unknown speech that is over before its end is not reported, the
-        prompt plays on. None: unknown speech is never reported."""
+        prompt plays on. None: unknown speech is never reported. `voice`: of the same speaker's turns before."""
         self.grammar = grammar
         self._open = open_ear
         self._ear = open_ear()
-        self._voice = Voice()
-        self._prompt_s = prompt_s
+        self._voice = voice or Voice()
+        self._voice.forget()
+        self._prompt_end_s = None if prompt_s is None else self._voice.now_s + prompt_s
         self._words = False
 
     def feed(self, pcm: bytes) -> Verdict | None:
@@ -74,7 +80,7 @@ class Turn:
         voice.forget()
         if not heard_words or spoken_s < LEAST_SPEECH_S:
             return None
-        if self._prompt_s is None or voice.now_s < self._prompt_s:
+        if self._prompt_end_s is None or voice.now_s < self._prompt_end_s:
             return None
         return Verdict(UNKNOWN_SPEECH, 0, voice.last_s, voice.now_s)
 
@@ -90,6 +96,7 @@ class Turn:
 
     def _believed(self, meant: Understood) -> bool:
         """A short answer only from somebody who has not talked all along, and who has fallen silent."""
-        if is_distress(meant.id) or not self.grammar.whole:
-            return True
-        return self._voice.total_s <= TALKER_S and self._voice.pause_s >= ANSWER_PAUSE_S / 2
+        talks_on = self._voice.monologue_s > MONOLOGUE_S
+        if is_distress(meant.id):
+            return not (talks_on and self.grammar.name in MACHINE_MAY_ANSWER)
+        return not self.grammar.whole or (not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2)

@@ -16,8 +16,8 @@ FAINTEST_DBFS = -48.0
 """Below this it is nobody, however quiet the line: A-law's own steps are at -66."""
 NOISE_S = 3.0
 """The quietest 20 ms of so long a stretch are the line's noise: nobody speaks 3 s without a gap between syllables."""
-SYLLABLE_GAP_S = 0.1
-"""A gap this short is inside a word (the closure of p, t, k)."""
+WAITS_S = 1.5
+"""Who pauses so long waits for an answer; a machine's greeting has shorter ones between its sentences."""
 
 
 class Voice:
@@ -29,14 +29,18 @@ class Voice:
         """Of the present stretch of speech; None while nobody has spoken since `forget`."""
         self.last_s = 0.0
         """When somebody was last heard."""
-        self.total_s = 0.0
-        """All speech so far."""
+        self._monologue_began_s = 0.0
         self._rest = b""
         self._levels: deque[float] = deque(maxlen=round(NOISE_S / FRAME_S))
 
     @property
     def pause_s(self) -> float:
         return self.now_s - self.last_s
+
+    @property
+    def monologue_s(self) -> float:
+        """How long somebody has been speaking without waiting for an answer, up to when he was last heard."""
+        return self.last_s - self._monologue_began_s
 
     def feed(self, pcm: bytes) -> None:
         """Any number of bytes of 16 bit little endian audio at 8 kHz."""
@@ -47,7 +51,7 @@ class Voice:
             self._frame(data[at : at + FRAME])
 
     def forget(self) -> None:
-        """What was spoken has been dealt with; `total_s` and the noise are kept."""
+        """What was spoken has been dealt with; the monologue goes on, and the noise is what it was."""
         self.began_s = None
 
     def _frame(self, frame: bytes) -> None:
@@ -61,5 +65,6 @@ class Voice:
             if self.began_s is None:
                 self.began_s = self.now_s - FRAME_S
                 self.last_s = self.now_s - FRAME_S
-            self.total_s += min(self.now_s - self.last_s, SYLLABLE_GAP_S + FRAME_S)
+            if self.now_s - self.last_s > WAITS_S:
+                self._monologue_began_s = self.now_s - FRAME_S
             self.last_s = self.now_s
