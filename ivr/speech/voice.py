@@ -62,9 +62,8 @@ class Voice:
         self._levels.append(level)
         self.now_s += FRAME_S
         if level >= max(FAINTEST_DBFS, min(self._levels) + ABOVE_NOISE_DB):
-            if self.began_s is None:
-                self.began_s = self.now_s - FRAME_S
-                self.last_s = self.now_s - FRAME_S
             if self.now_s - self.last_s > WAITS_S:
                 self._monologue_began_s = self.now_s - FRAME_S
+            if self.began_s is None:
+                self.began_s = self.now_s - FRAME_S
             self.last_s = self.now_s
