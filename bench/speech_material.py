@@ -68,8 +68,8 @@ def phrases(voices: tuple[str, ...] = KOKORO_VOICES) -> list[Utterance]:
 
 def everything() -> list[Utterance]:
     """In the order of making: what is needed most first."""
-    kokoro = [*sentences("dev"), *sentences("held"), *phrases(), *sentences("held", every_voice=True)]
-    return kokoro + [*sentences("dev", ESPEAK_VOICES), *sentences("held", ESPEAK_VOICES), *phrases(ESPEAK_VOICES)]
+    kokoro = [*sentences("held"), *phrases(), *sentences("dev"), *sentences("held", every_voice=True)]
+    return [*kokoro, *sentences("dev", ESPEAK_VOICES), *sentences("held", ESPEAK_VOICES), *phrases(ESPEAK_VOICES)]
 
 
 def read(path: Path) -> array[int]:

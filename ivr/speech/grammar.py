@@ -25,7 +25,7 @@ LONGEST_ENTRY = 12
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
-_KEYS = {"title", "english", "whole", "sequence", "include", "says", "harmless"}
+_KEYS = {"title", "english", "whole", "sequence", "include", "says", "harmless", "unmistakable"}
 
 
 class GrammarError(PlainError):
@@ -46,6 +46,8 @@ class Grammar:
     """Entries follow one another (digits, times); the text is read by `numerals`."""
     harmless: frozenset[str] = frozenset()
     """Sayings that hold a word of distress and are none (急救箱)."""
+    unmistakable: frozenset[str] = frozenset()
+    """Two-character entries that sound like no other word: in free text their sound is enough."""
     elsewhere: frozenset[str] = frozenset()
     """After one of these, the rest of the sentence tells of the past or of somewhere else (电视里)."""
 
@@ -91,6 +93,7 @@ def load_grammar(name: str, folder: Path | None = None) -> Grammar:
         whole=table.get("whole", False),
         sequence=table.get("sequence", False),
         harmless=frozenset(signs.get("words", ())),
+        unmistakable=frozenset(help_wanted.get("unmistakable", ())),
         elsewhere=frozenset(signs.get("elsewhere", ())),
     )
 
@@ -114,6 +117,7 @@ def _read(folder: Path, name: str, seen: set[str], phrases: dict[str, str]) -> d
     for meant, texts in says.items():
         _add(path, meant, texts, own)
     _check_signs(path, table.get("harmless", {}))
+    _texts(path, "unmistakable", table.get("unmistakable", []), _HAN)
     include = _texts(path, "include", table.get("include", []), None)
     for other in include:
         if other not in seen:

@@ -15,7 +15,9 @@ Syllable = tuple[str, str]
 """Initial (empty when there is none) and final."""
 
 INSERTED = 0.6
-"""One syllable too many inside a phrase: 起不太来."""
+"""One syllable too many inside a phrase."""
+INSERTED_LIGHT = 0.3
+"""The same for one that people put anywhere: 胸口有点疼, 起都起不来."""
 LOST = 0.8
 """One syllable of the phrase not heard; dearer, for it is evidence that is missing."""
 
@@ -82,6 +84,15 @@ def unlike(one: Syllable, other: Syllable) -> float:
     return _INITIAL_WEIGHT * initial + _FINAL_WEIGHT * final
 
 
+def _extra(sound: Syllable) -> float:
+    return INSERTED_LIGHT if sound in _light() else INSERTED
+
+
+@lru_cache(maxsize=1)
+def _light() -> frozenset[Syllable]:
+    return frozenset(syllables("都也有点好太很真又了啊呀这里得的在"))
+
+
 class Found(NamedTuple):
     """Where a phrase sounds best inside a longer text."""
 
@@ -96,11 +107,14 @@ def distance(phrase: Sequence[Syllable], heard: Sequence[Syllable]) -> float:
     """Of two whole texts, per syllable of the longer; 0 to 1."""
     if not phrase or not heard:
         return 0.0 if len(phrase) == len(heard) else 1.0
-    row = [INSERTED * at for at in range(len(heard) + 1)]
+    extra = [0.0, *(_extra(other) for other in heard)]
+    row = [0.0]
+    for cost in extra[1:]:
+        row.append(row[-1] + cost)
     for sound in phrase:
         above, row[0] = row[0], row[0] + LOST
         for at, other in enumerate(heard, 1):
-            above, row[at] = row[at], min(above + unlike(sound, other), row[at] + LOST, row[at - 1] + INSERTED)
+            above, row[at] = row[at], min(above + unlike(sound, other), row[at] + LOST, row[at - 1] + extra[at])
     return min(1.0, row[-1] / max(len(phrase), len(heard)))
 
 
@@ -108,6 +122,7 @@ def find(phrase: Sequence[Syllable], heard: Sequence[Syllable], give_up: float =
     """Where the phrase fits best inside what was heard; None when it costs more than `give_up` everywhere."""
     if not phrase or not heard:
         return None
+    extra = [0.0, *(_extra(other) for other in heard)]
     row = [0.0] * (len(heard) + 1)  # a fit may begin anywhere
     begun = list(range(len(heard) + 1))
     limit = give_up * len(phrase)
@@ -115,7 +130,7 @@ def find(phrase: Sequence[Syllable], heard: Sequence[Syllable], give_up: float =
         above, above_begun = row[0], begun[0]
         row[0] += LOST
         for at, other in enumerate(heard, 1):
-            same, lost, more = above + unlike(sound, other), row[at] + LOST, row[at - 1] + INSERTED
+            same, lost, more = above + unlike(sound, other), row[at] + LOST, row[at - 1] + extra[at]
             above, next_begun = row[at], begun[at]
             if same <= lost and same <= more:
                 row[at], begun[at] = same, above_begun

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ivr.speech.denial import denied
 from ivr.speech.ear import UNKNOWN, Hypothesis, Word
-from ivr.speech.grammar import Grammar
+from ivr.speech.grammar import Grammar, is_distress
 from ivr.speech.sounds import distance, syllables
+from ivr.speech.spotting import spot
+from ivr.speech.understood import Understood
+
+__all__ = ["Understood", "understand"]
 
 LEAST_CONFIDENCE = 0.6
 """Mean over the words of a phrase. Below it, what a small model heard was as often wrong as right."""
@@ -21,6 +25,8 @@ LEAST_DISTRESS_CONFIDENCE = 0.5
 """Lower for distress: a false alarm costs a person a question, a missed one may cost a life."""
 LONGEST_ANSWER_S = 4.0
 """From first word to last. 对对对，好的好的 takes two; a voicemail takes six and more."""
+LONGEST_ANSWER = 10
+"""Characters of a written answer."""
 STANDS_S = 0.3
 """A partial distress word is acted on when so much was heard after it and it is still there: partial results change."""
 MAY_GO_ON_S = 0.6
@@ -28,23 +34,15 @@ MAY_GO_ON_S = 0.6
 NEAR = 0.2
 """A text this close in sound to an entry is that entry: a lost 了, zh for z, one filler."""
 
-DENIED = re.compile(r"(没有?|不是|不用|不要|不会|未|别|无)(?:[我你他她它们再要有人在过感到觉得说是什么怎]{0,3})$")
-"""Straight before a phrase. 别 and 不要 deny too: 别叫救护车."""
+HAN = re.compile(r"[\u3400-\u9fff]")
 PADDING = re.compile(r"[嗯呃啊哦噢唉哎诶喂那个这就呀吧呢嘛了的哈]|你好|您好")
 """Said around an answer without changing it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
-    id: str
-    score: float
-    """0 to 1."""
-    text: str
-    """The grammar's entry, never the caller's own words."""
-
-
 def understand(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     """What was meant; a partial hypothesis yields something only when it is decisive, and that is distress."""
+    if heard.text and not heard.words:  # from an engine that writes free text
+        return _written(grammar, heard.text) if heard.final else None
     if found := _distress(grammar, heard):
         return found
     if not heard.final or grammar.name == "distress":
@@ -54,6 +52,19 @@ def understand(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     return _answer(grammar, heard) if grammar.whole else _inside(grammar, heard)
 
 
+def _written(grammar: Grammar, text: str) -> Understood | None:
+    """Free text: distress anywhere; the rest as the grammar wants it, a short answer only when it is all of it."""
+    found = spot(grammar, text)
+    if (found and is_distress(found.id)) or not (grammar.whole or grammar.sequence):
+        return found
+    plain = "".join(HAN.findall(text))
+    if len(plain) > LONGEST_ANSWER or (grammar.sequence and found is None):
+        return None
+    if grammar.sequence and found:
+        return Understood(found.id, found.score, plain)
+    return _said(grammar, plain, 1.0)
+
+
 # ---- distress
 
 
@@ -61,16 +72,12 @@ def _distress(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     best: Understood | None = None
     for words in _runs(heard):
         text = "".join(word.text for word in words)
-        harmless = [span for saying in grammar.harmless for span in _spans(saying, text)]
-        elsewhere = min((text.find(one) for one in grammar.elsewhere if one in text), default=len(text))
         for entry, meant in grammar.distress.items():
             for start, end in _spans(entry, text):
                 score = _confidence(words, start, end)
                 if (
                     score < LEAST_DISTRESS_CONFIDENCE
-                    or start > elsewhere
-                    or DENIED.search(text[:start])
-                    or any(low <= start and end <= high for low, high in harmless)
+                    or denied(grammar, text, start, end, distress=True)
                     or not (heard.final or _decisive(grammar, entry, words, heard))
                 ):
                     continue
@@ -95,29 +102,33 @@ def _answer(grammar: Grammar, heard: Hypothesis) -> Understood | None:
         return None
     if known[-1].end_s - known[0].start_s > LONGEST_ANSWER_S:
         return None
-    text = "".join(word.text for word in known)
     score = sum(word.confidence for word in known) / len(known)
-    if score < LEAST_CONFIDENCE:
-        return None
-    for said in (text, PADDING.sub("", text)):
+    return _said(grammar, "".join(word.text for word in known), score) if score >= LEAST_CONFIDENCE else None
+
+
+def _said(grammar: Grammar, text: str, score: float) -> Understood | None:
+    plain = PADDING.sub("", text)
+    for said in (text, plain):
         if said in grammar.own:
             return Understood(grammar.own[said], score, said)
-    if one := _repeated(grammar, text):
-        return Understood(grammar.own[one], score, one)
-    return _nearest(grammar, PADDING.sub("", text) or text, score)
+    if made_of := _repeated(grammar, text):
+        # Two meanings in one breath (是不是, 满意不满意) are none.
+        agreed = len({grammar.own[entry] for entry in made_of}) == 1
+        return Understood(grammar.own[made_of[0]], score, made_of[0]) if agreed else None
+    return _nearest(grammar, plain or text, score)
 
 
-def _repeated(grammar: Grammar, text: str) -> str | None:
-    """好的好的，对对: several entries of one meaning. Two meanings in one breath are none."""
-    rest, first = PADDING.sub("", text), None
+def _repeated(grammar: Grammar, text: str) -> list[str]:
+    """好的好的，对对: the entries that the text is made of; empty when anything else is in it."""
+    rest, made_of = PADDING.sub("", text), list[str]()
     entries = sorted(grammar.own, key=len, reverse=True)
     while rest:
         entry = next((one for one in entries if rest.startswith(one)), None)
-        if entry is None or (first and grammar.own[entry] != grammar.own[first]):
-            return None
-        first = first or entry
+        if entry is None:
+            return []
+        made_of.append(entry)
         rest = rest[len(entry) :]
-    return first
+    return made_of
 
 
 def _nearest(grammar: Grammar, text: str, score: float) -> Understood | None:
@@ -144,7 +155,7 @@ def _inside(grammar: Grammar, heard: Hypothesis) -> Understood | None:
         for entry, meant in grammar.own.items():
             for start, end in _spans(entry, text):
                 score = _confidence(words, start, end)
-                if score < LEAST_CONFIDENCE or DENIED.search(text[:start]):
+                if score < LEAST_CONFIDENCE or denied(grammar, text, start, end, distress=False):
                     continue
                 if best is None or (len(entry), score) > (len(best.text), best.score):
                     best = Understood(meant, score, entry)

@@ -1,0 +1,179 @@
+"""How well speech is understood, by file: `ivr bench speech`. The audio comes from bench/speech_material.py.
+
+Intents per grammar with false accepts; distress inside whole sentences with false alarms, per engine and together;
+real-time factor, streams a core, memory. `ids_of` is the one way from sound to ids: the phone path is held against it.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.speech_channel import telephone
+from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, phrases, read, sentences
+from ivr.speech.ear import BYTES_PER_S, Recogniser
+from ivr.speech.grammar import Grammar, is_distress, load_grammar
+from ivr.speech.understand import understand
+
+PIECE_BYTES = BYTES_PER_S // 10
+MEMORY_STREAMS = 50
+
+
+def ids_of(recogniser: Recogniser, grammar: Grammar, pcm: bytes) -> list[str]:
+    """What was understood, in order, each id once; distress may come from a partial result."""
+    ids: list[str] = []
+
+    def note(found: object) -> None:
+        meant = getattr(found, "id", None)
+        if meant and meant not in ids:
+            ids.append(meant)
+
+    ear = recogniser.open(grammar)
+    for at in range(0, len(pcm), PIECE_BYTES):
+        if heard := ear.feed(pcm[at : at + PIECE_BYTES]):
+            note(understand(grammar, heard))
+    note(understand(grammar, ear.finish()))
+    return ids
+
+
+@dataclass
+class Tally:
+    """Of one engine over one set."""
+
+    wanted: int = 0
+    found: int = 0
+    others: int = 0
+    false: int = 0
+    others_s: float = 0.0
+    cpu_s: float = 0.0
+    audio_s: float = 0.0
+    missed: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "wanted": self.wanted, "found": self.found, "others": self.others, "false": self.false,
+            "false_per_hour": round(self.false / self.others_s * 3600, 1) if self.others_s else None,
+            "rtf": round(self.cpu_s / self.audio_s, 4) if self.audio_s else None,
+            "missed": self.missed, "wrong": self.wrong,
+        }  # fmt: skip
+
+
+def sound(utterance: Utterance) -> bytes:
+    return telephone(read(utterance.path), utterance.seed)
+
+
+def here(utterances: Iterable[Utterance]) -> list[Utterance]:
+    """Those that have been made (bench/speech_material.py)."""
+    return [one for one in utterances if one.path.is_file()]
+
+
+def intents(recogniser: Recogniser, voices: tuple[str, ...], others: Sequence[Utterance]) -> dict[str, Any]:
+    """Per grammar: short answers understood as they should be, and ordinary sentences taken for an answer."""
+    rows: dict[str, Any] = {}
+    said = here(phrases(voices))
+    for name in dict.fromkeys(one.group for one in said):
+        grammar, tally = load_grammar(name), Tally()
+        own = [one for one in said if one.group == name]
+        strangers = [*others, *(one for one in said if _is_strange(one, grammar))]
+        for one in [*own, *strangers]:
+            began = time.process_time()
+            pcm = sound(one)
+            began = time.process_time()
+            ids = ids_of(recogniser, grammar, pcm)
+            tally.cpu_s += time.process_time() - began
+            tally.audio_s += len(pcm) / BYTES_PER_S
+            if one.group == name:
+                tally.wanted += 1
+                right = bool(ids) and (ids[0].startswith("time.") if one.wanted == "time" else ids[0] == one.wanted)
+                tally.found += right
+                if not right:
+                    tally.missed.append(f"{one.text}→{ids[0] if ids else '∅'}")
+            else:
+                tally.others += 1
+                tally.others_s += len(pcm) / BYTES_PER_S
+                if ids:
+                    tally.false += 1
+                    tally.wrong.append(f"{one.text}→{ids[0]}")
+        rows[name] = tally.as_row()
+        print(f"  {name:14}{tally.found}/{tally.wanted}, false {tally.false}/{tally.others}", flush=True)
+    return rows
+
+
+def _is_strange(one: Utterance, grammar: Grammar) -> bool:
+    """Of another grammar, and nothing that this one or distress should understand."""
+    return one.group not in (grammar.name, "distress") and not any(entry in one.text for entry in grammar.phrases)
+
+
+def distress(engines: dict[str, Recogniser], group: str, voices: tuple[str, ...]) -> dict[str, Any]:
+    """Distress inside sentences, per engine and for both together; `any` counts what either of them heard."""
+    grammar = load_grammar("listen")
+    tallies = {name: Tally() for name in (*engines, *(["any"] if len(engines) > 1 else []))}
+    for one in here(sentences(group, voices)):
+        pcm, heard = sound(one), {}
+        for name, engine in engines.items():
+            began = time.process_time()
+            heard[name] = [meant for meant in ids_of(engine, grammar, pcm) if is_distress(meant)]
+            tallies[name].cpu_s += time.process_time() - began
+        heard["any"] = [meant for ids in heard.values() for meant in ids]
+        for name, tally in tallies.items():
+            tally.audio_s += len(pcm) / BYTES_PER_S
+            if one.wanted:
+                tally.wanted += 1
+                tally.found += bool(heard[name])
+                tally.missed += [] if heard[name] else [one.text]
+            else:
+                tally.others += 1
+                tally.others_s += len(pcm) / BYTES_PER_S
+                tally.false += bool(heard[name])
+                tally.wrong += [f"{one.text}→{heard[name][0]}"] if heard[name] else []
+    for name, tally in tallies.items():
+        print(f"  {group} {name:12}{tally.found}/{tally.wanted}, false {tally.false}/{tally.others}", flush=True)
+    return {name: tally.as_row() for name, tally in tallies.items()}
+
+
+def memory(model_dir: Path) -> dict[str, float]:
+    """Of this process, MB: the model, and each open stream that has heard a second."""
+    from ivr.speech.vosk_ear import VoskRecogniser
+
+    before = _rss_mb()
+    recogniser = VoskRecogniser(model_dir)
+    loaded = _rss_mb()
+    grammar = load_grammar("listen")
+    ears = [recogniser.open(grammar) for _ in range(MEMORY_STREAMS)]
+    for ear in ears:
+        ear.feed(bytes(BYTES_PER_S))
+    streams = _rss_mb()
+    return {"process_mb": loaded, "model_mb": loaded - before, "stream_mb": (streams - loaded) / len(ears)}
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[str, Any]:
+    """Everything; `second` is the second ear's folder of weights, None to leave it out."""
+    from ivr.speech.vosk_ear import VoskRecogniser
+
+    results: dict[str, Any] = {"model": model_dir.name, "memory": memory(model_dir)}
+    vosk = VoskRecogniser(model_dir)
+    engines: dict[str, Recogniser] = {"vosk": vosk}
+    if second is not None:
+        from ivr.speech.second_ear import SecondEar
+
+        engines["second"] = SecondEar(second)
+    for kind, voices in (("kokoro", KOKORO_VOICES), ("espeak", ESPEAK_VOICES)):
+        if quick and kind == "espeak":
+            continue
+        ordinary = [one for one in here(sentences("held", voices)) if not one.wanted]
+        print(f"  {kind}", flush=True)
+        results[kind] = {
+            "intents": intents(vosk, voices, ordinary[:5] if quick else ordinary),
+            "distress": distress(engines, "held", voices),
+        }
+    return results

@@ -1,0 +1,74 @@
+"""A grammar's entries inside free text: what a dictating engine wrote down of a whole sentence.
+
+Such an engine writes homophones and near sounds (教命 for 救命, 胸闷 as 兄们), so entries are looked for by sound: the
+shorter an entry, the closer it must be, and two syllables must be written as they are. Denial, harmless sayings and
+other times and places are judged as in `understand`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from ivr.speech.denial import denied
+from ivr.speech.grammar import Grammar, is_distress
+from ivr.speech.sounds import Found, Syllable, find, syllables
+from ivr.speech.understood import Understood
+
+ALLOWED = {1: 0.0, 2: 0.0, 3: 0.08, 4: 0.14}
+"""Cost per syllable by length: a third syllable tells words apart that two do not (失火, 生活)."""
+ALLOWED_LONGER = 0.18
+HOMOPHONES_FROM = 3
+"""Syllables. 出事 and 厨师, 起火 and 期货 are one sound: shorter entries count only as they are written,
+unless the grammar calls them unmistakable."""
+LONGEST_TEXT = 400
+"""Characters of a text that are looked at: two minutes of quick talk. Bounds the work on a runaway transcript."""
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_SIMPLE = str.maketrans(
+    "沒別無見們電視聽說勝頭暈煤氣門話動麼過個來這裡誰員樂護", "没别无见们电视听说胜头晕煤气门话动么过个来这里谁员乐护"
+)
+"""Whisper now and then writes traditional characters; these stand in denials and in short entries."""
+
+
+def spot(grammar: Grammar, text: str) -> Understood | None:
+    """The surest entry of distress in the text; without one, the longest other entry; None when there is none."""
+    written = "".join(_HAN.findall(text.translate(_SIMPLE)))[:LONGEST_TEXT]
+    heard = syllables(written)
+    if len(heard) != len(written):  # a character without a sound: match what is written only
+        heard = ()
+    return _best(grammar, written, heard, distress=True) or _best(grammar, written, heard, distress=False)
+
+
+def _best(grammar: Grammar, written: str, heard: tuple[Syllable, ...], *, distress: bool) -> Understood | None:
+    best: Understood | None = None
+    for entry, sounds, meant in _entries(grammar):
+        if is_distress(meant) is not distress:
+            continue
+        found = _find(grammar, entry, sounds, written, heard)
+        if found is None or denied(grammar, written, found.start, found.end, distress=distress):
+            continue
+        one = Understood(meant, 1.0 - found.cost, entry)
+        if best is None or (len(entry), one.score) > (len(best.text), best.score):
+            best = one
+    return best
+
+
+def _find(
+    grammar: Grammar, entry: str, sounds: tuple[Syllable, ...], written: str, heard: tuple[Syllable, ...]
+) -> Found | None:
+    at = written.find(entry)
+    if at >= 0:
+        return Found(0.0, at, at + len(entry))
+    if len(sounds) < HOMOPHONES_FROM and entry not in grammar.unmistakable:
+        return None
+    return find(sounds, heard, ALLOWED.get(len(sounds), ALLOWED_LONGER))
+
+
+@lru_cache(maxsize=32)
+def _sounds(phrases: frozenset[tuple[str, str]]) -> tuple[tuple[str, tuple[Syllable, ...], str], ...]:
+    return tuple((entry, syllables(entry), meant) for entry, meant in phrases)
+
+
+def _entries(grammar: Grammar) -> tuple[tuple[str, tuple[Syllable, ...], str], ...]:
+    return _sounds(frozenset(grammar.phrases.items()))

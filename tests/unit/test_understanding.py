@@ -1,0 +1,193 @@
+"""From hypotheses to ids: short answers, distress in a sentence, and what must never be taken for either."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.speech.ear import UNKNOWN, Hypothesis, Word
+from ivr.speech.grammar import grammar_names, is_distress, load_grammar
+from ivr.speech.sounds import distance, find, syllables
+from ivr.speech.spotting import spot
+from ivr.speech.understand import understand
+
+YES_NO, ACCEPT, LISTEN = load_grammar("yes_no"), load_grammar("accept"), load_grammar("listen")
+
+
+def _heard(
+    said: str, *, final: bool = True, confidence: float = 1.0, per_word_s: float = 0.4, after_s: float = 1.0
+) -> Hypothesis:
+    words = tuple(
+        Word(word, confidence, at * per_word_s, (at + 1) * per_word_s) for at, word in enumerate(said.split())
+    )
+    return Hypothesis(said.replace(" ", ""), words, final, len(words) * per_word_s + after_s)
+
+
+def _id(grammar_name: str, said: str, **more: float) -> str | None:
+    found = understand(load_grammar(grammar_name), _heard(said, **more))  # type: ignore[arg-type]
+    return found.id if found else None
+
+
+@pytest.mark.parametrize(
+    ("grammar", "said", "meant"),
+    [
+        ("yes_no", "是 的", "yes"),
+        ("yes_no", "对 对 对", "yes"),
+        ("yes_no", "要得", "yes"),
+        ("yes_no", "好的 好的", "yes"),
+        ("yes_no", "不用 了", "no"),
+        ("yes_no", "不 是", "no"),
+        ("accept", "我 马上 来", "accept"),
+        ("accept", "不 方便", "decline"),
+        ("accept", "打错 了", "decline"),
+        ("satisfaction", "非常 满意", "very_satisfied"),
+        ("satisfaction", "非常 不 满意", "very_dissatisfied"),
+        ("satisfaction", "不 满意", "dissatisfied"),
+        ("services", "帮 我 洗澡", "service.bath"),
+        ("people", "我 儿子", "person.son"),
+        ("wellbeing", "我 没事", "well"),
+        ("wellbeing", "不 舒服", "unwell"),
+        ("digits", "幺 二 零", "1"),
+        ("times", "明天 上午", "time.day"),
+    ],
+)
+def test_short_answers(grammar: str, said: str, meant: str) -> None:
+    assert _id(grammar, said) == meant
+
+
+@pytest.mark.parametrize(
+    ("grammar", "said"),
+    [
+        ("yes_no", UNKNOWN),
+        ("yes_no", f"好 {UNKNOWN}"),
+        ("yes_no", f"{UNKNOWN} 是 的"),
+        ("yes_no", "是 不是"),
+        ("yes_no", "好 不 用"),
+        ("accept", f"{UNKNOWN} 接通 {UNKNOWN}"),
+        ("satisfaction", "满意 不 满意"),
+        ("digits", f"幺 {UNKNOWN} 零"),
+        ("services", UNKNOWN),
+        ("distress", "好 的"),
+    ],
+)
+def test_unknown_or_contradictory_speech_is_nothing(grammar: str, said: str) -> None:
+    assert _id(grammar, said) is None
+
+
+def test_a_voicemail_accepts_nothing() -> None:
+    said = "好 的 好 的 好 的 好 的 好 的 好 的 好 的"
+    assert _id("accept", said) is None
+    text = "您好，您拨打的用户暂时无法接通，好的请在提示音后留言"
+    assert understand(ACCEPT, Hypothesis(text, (), True, 6.0)) is None
+
+
+def test_what_was_hardly_heard_is_nothing() -> None:
+    assert _id("yes_no", "是 的", confidence=0.4) is None
+    assert _id("yes_no", "救命", confidence=0.3) is None
+
+
+def test_an_answer_waits_for_the_end_of_speech() -> None:
+    assert understand(YES_NO, _heard("是 的", final=False)) is None
+
+
+@pytest.mark.parametrize("grammar", grammar_names())
+def test_distress_is_heard_in_every_turn_and_beside_unknown_speech(grammar: str) -> None:
+    for said in ("救命", f"{UNKNOWN} 摔倒 了 {UNKNOWN}", f"{UNKNOWN} 喘 不 上 气"):
+        found = _id(grammar, said)
+        assert found is not None
+        assert is_distress(found)
+
+
+def test_distress_is_acted_on_before_the_end_once_it_stands() -> None:
+    early = understand(YES_NO, _heard(f"{UNKNOWN} 摔倒 了", final=False, after_s=0.7))
+    assert early is not None
+    assert early.id == "distress.fall"
+    assert understand(YES_NO, _heard("摔倒 了", final=False, after_s=0.1)) is None
+
+
+def test_a_word_that_may_become_harmless_must_stand_longer() -> None:
+    assert understand(YES_NO, _heard("急救", final=False, after_s=0.4)) is None
+    assert understand(YES_NO, _heard("急救", final=False, after_s=0.7)) is not None
+    assert understand(YES_NO, _heard("急救 箱", final=False, after_s=0.7)) is None
+
+
+@pytest.mark.parametrize(
+    "said", ["没有 摔倒", "我 没 摔倒", "不是 摔倒", "急救 箱", "电视里 有 人 摔倒 了", "没有 头晕"]
+)
+@pytest.mark.parametrize("grammar", ["yes_no", "accept", "listen", "distress"])
+def test_denied_or_told_distress_is_neither_distress_nor_yes(grammar: str, said: str) -> None:
+    found = _id(grammar, said)
+    assert found is None or not is_distress(found)
+    assert found not in ("yes", "accept")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("我妈从床上掉下来了，说不出话", {"distress.fall", "distress.stroke"}),
+        ("就命啊，快来人呐", {"distress.help"}),
+        ("我穿不上气来了", {"distress.breath"}),
+        ("他不能呼吸了", {"distress.breath"}),
+        ("老頭子暈倒了", {"distress.faint"}),
+    ],
+)
+def test_distress_in_free_text_is_found_by_sound(text: str, meant: set[str]) -> None:
+    found = spot(LISTEN, text)
+    assert found is not None
+    assert found.id in meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我昨天看电视里有人摔倒了", "没有摔倒", "急救箱在哪里买", "想问问助浴", "我是厨师", "这个期货怎么样",
+        "我不用救护车", "你们的急救培训班还办不办", "", "hello 123", "今天天气不错",
+    ],
+)  # fmt: skip
+def test_ordinary_free_text_is_no_distress(text: str) -> None:
+    found = spot(LISTEN, text)
+    assert found is None or not is_distress(found.id)
+
+
+def test_a_service_is_found_in_free_text() -> None:
+    found = spot(LISTEN, "我想问一下能不能派个人来打扫卫生")
+    assert found is not None
+    assert found.id == "service.cleaning"
+
+
+HAN = st.text(alphabet="救命摔倒没有不是的了我妈胸口疼电视里好行要来着火急箱", max_size=25)
+
+
+@given(text=HAN, final=st.booleans(), name=st.sampled_from(grammar_names()))
+def test_whatever_is_written_down_is_understood_or_not_but_never_breaks(text: str, final: bool, name: str) -> None:
+    grammar = load_grammar(name)
+    found = understand(grammar, Hypothesis(text, (), final, 3.0))
+    assert found is None or (found.id in grammar.ids and 0 <= found.score <= 1)
+
+
+@given(words=st.lists(st.sampled_from(["是", "不", "好", "救命", "摔倒", "了", "没有", UNKNOWN, "明天"]), max_size=8))
+def test_understood_ids_are_always_the_grammars_own(words: list[str]) -> None:
+    found = understand(YES_NO, _heard(" ".join(words)))
+    assert found is None or found.id in YES_NO.ids
+
+
+@given(one=HAN, other=HAN)
+def test_likeness_of_sounds_is_a_measure(one: str, other: str) -> None:
+    a, b = syllables(one), syllables(other)
+    assert 0 <= distance(a, b) <= 1
+    assert distance(a, a) == 0
+    if a:
+        found = find(a, b + a)
+        assert found is not None
+        assert found.cost == 0
+
+
+def test_what_dialect_and_line_confuse_is_nearer_than_what_they_do_not() -> None:
+    def apart(one: str, other: str) -> float:
+        return distance(syllables(one), syllables(other))
+
+    assert apart("按错", "暗错") == 0
+    assert apart("四", "是") < 0.15 < apart("四", "八")
+    assert apart("女", "旅") < 0.15
+    assert apart("护", "父") < 0.15
