@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.calls.harness import Answers, Leg, Voicemail
+from tests.calls.harness import Answers, Leg, Voicemail, find_prompt
 from tests.calls.harness.behaviours import Behaviour
 from tests.calls.place import MakePlace
 from tests.calls.spoken import bursts, clip, noise, says, together
@@ -56,6 +56,8 @@ async def test_saying_that_one_comes_ends_the_question_and_opens_the_room(place:
         await system.in_room(1)
         print(f"end of speech to the next prompt: {thanks - said:.2f} s")
         assert thanks - said < 1.5, "the question takes 14 s: she did not wait for its end"
+        rest = find_prompt(call.heard.pcm(), ALARM.read_bytes()[5 * 8000 :], first_s=2.5)
+        assert not rest.found, "and it has stopped"
         assert await system.until(lambda: system.speech()["free_urgent"] == 8, 3, "the slot given back")
 
 

@@ -74,6 +74,22 @@ async def test_a_call_that_comes_while_the_only_worker_is_stopped_is_asked_by_ke
         await call.hears(prompt("family/connecting"), within=8)
 
 
+async def test_a_stopped_pool_is_not_asked_at_all(place: MakePlace) -> None:
+    async with place([LI], speech=True) as (system, town):
+        phone = town.family(SON, Answers(after_s=0.3))
+        system.freeze("speech")
+        await system.until(lambda: not system.speech(), 5, "the status is stale")
+        await alarm(system)
+        call = await phone.called()
+        answered = await call.answered()
+        match = await call.hears(ALARM, within=8, first_s=1.5)
+        assert call.heard.began_at + match.at_s - answered < 1, "nobody waited for it"
+        call.press("1")
+        await call.hears(prompt("family/connecting"), within=5)
+        system.thaw("speech")
+        await system.until(lambda: system.speech().get("free_urgent") == 8, 10, "it serves again")
+
+
 async def test_when_all_slots_are_taken_the_keys_count_and_the_voice_waits(place: MakePlace) -> None:
     async with (
         place([LI], speech=True, IVR_SPEECH_SLOTS="3", IVR_SPEECH_SLOTS_FOR_EMERGENCIES="1") as (system, town),
