@@ -11,7 +11,7 @@ from agent_console import keys
 from agent_console.errors import Handler
 from agent_console.eyes import MASKED
 from agent_console.queries import board, queue
-from agent_console.status import read_parts
+from agent_console.status import read_parts, read_speech
 
 
 @web.middleware
@@ -42,5 +42,9 @@ async def refresh(app: web.Application) -> None:
     now = datetime.now(UTC)
     metrics.longest.set(max(((now - call.since).total_seconds() for call in waiting), default=0.0))
     metrics.journal.set(await app[keys.JOURNAL].last_seq())
+    speech = read_speech(app[keys.SETTINGS].data_dir)
+    metrics.speech_streams.set(speech.streams)
+    metrics.set_groups(metrics.speech_free, {kind: speech.free.get(kind, 0) for kind in ("urgent", "ordinary")})
+    metrics.set_groups(metrics.speech_done, speech.counts)
     parts = read_parts(app[keys.SETTINGS].data_dir, database_ok=True)
     metrics.set_groups(metrics.parts, {name: float(part.state == "ok") for name, part in parts.items()})

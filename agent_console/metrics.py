@@ -41,6 +41,12 @@ class Metrics:
         self.journal = Gauge("yinling_journal_seq", "Last sequence number of the journal", registry=r)
         self.parts = Gauge("yinling_part_up", "1: the part serves", ["part"], registry=r)
 
+        self.speech_streams = Gauge("yinling_speech_streams", "Streams that are recognised now", registry=r)
+        self.speech_free = Gauge("yinling_speech_free", "Streams that would be admitted now", ["kind"], registry=r)
+        self.speech_done = Gauge(
+            "yinling_speech_done", "What the living workers have counted since they started", ["what"], registry=r
+        )
+
     def set_groups(self, gauge: Gauge, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             gauge.labels(name).set(value)

@@ -1,4 +1,4 @@
-"""What the other parts say about themselves: two small files in `data_dir/run`, written by supervisor and engine."""
+"""What the other parts say about themselves: small files in `data_dir/run`, written by each of them."""
 
 from __future__ import annotations
 
@@ -50,21 +50,65 @@ def read_engine(data_dir: Path, now: datetime | None = None) -> EngineSays:
         return EngineSays()
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechSays:
+    """`fresh` is false when the speech workers have not written for 5 s, or were never started."""
+
+    fresh: bool = False
+    pid: int | None = None
+    model: bool = False
+    ready: int = 0
+    """Workers that hear."""
+    streams: int = 0
+    free: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
+
+
+def read_speech(data_dir: Path, now: datetime | None = None) -> SpeechSays:
+    says = _read(data_dir / "run" / "speech.json")
+    try:
+        if abs((now or datetime.now(UTC)).timestamp() - float(says["at"])) > STALE_S:
+            return SpeechSays()
+        workers = [worker for worker in says["workers"].values() if worker["state"] == "ready"]
+        counts: dict[str, float] = {}
+        for worker in workers:
+            for name, value in worker["counts"].items():
+                counts[str(name)] = counts.get(str(name), 0.0) + float(value)
+        return SpeechSays(
+            True,
+            _pid(says.get("pid")),
+            bool(says.get("model")),
+            len(workers),
+            sum(int(worker["streams"]) for worker in workers),
+            {kind: int(says[f"free_{kind}"]) for kind in ("urgent", "ordinary")},
+            counts,
+        )
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return SpeechSays()
+
+
 def read_parts(data_dir: Path, *, database_ok: bool) -> dict[str, Part]:
     """Every part this system has, whether or not the supervisor runs it."""
     board = _read(data_dir / "run" / "parts.json")
     says = read_engine(data_dir)
     engine, asterisk, speech = (_entry(board, name) for name in ("engine", "asterisk", "speech"))
-    parts = {
+    return {
         "asterisk": _judge(asterisk, says.ami_up or (asterisk.state == "ok" and _alive(asterisk.pid))),
         "engine": _judge(engine, says.fresh, says.pid),
-        "speech": speech if "speech" in board else Part("not_installed"),
+        "speech": _speech(data_dir, speech if "speech" in board else None),
         "console": Part("ok", os.getpid()),
         "database": Part("ok" if database_ok else "down"),
     }
-    if "speech" in board:
-        parts["speech"] = _judge(speech, speech.state == "ok" and _alive(speech.pid))
-    return parts
+
+
+def _speech(data_dir: Path, entry: Part | None) -> Part:
+    """Serves when a worker hears. Neither supervised nor heard of: the system works with keys and people."""
+    says = read_speech(data_dir)
+    if entry is None and not says.fresh:
+        return Part("not_installed")
+    if says.fresh and not says.model:
+        return Part("not_installed", says.pid)
+    return _judge(entry or Part("down"), says.ready > 0, says.pid)
 
 
 def spoils(part: Part) -> bool:

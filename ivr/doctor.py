@@ -260,13 +260,39 @@ def _speech(settings: Settings) -> Iterator[Finding]:
             "no speech model: the system works with keys and people; to have one: ivr model install",
         )
         return
-    what = ("自带的小模型", "the small one carried along") if model.origin == CARRIED else (model.name, model.name)
-    yield Finding(OK, f"语音识别模型：{what[0]}（{model.path}）", f"speech model: {what[1]} ({model.path})")
+    if model.origin == CARRIED:
+        yield Finding(
+            OK,
+            f"语音识别模型：自带的小模型（{model.path}）；换成官方模型：ivr model install",
+            f"speech model: the small one that is carried ({model.path}); ivr model install fetches the official one",
+        )
+    else:
+        yield Finding(OK, f"语音识别模型：{model.name}（{model.path}）", f"speech model: {model.name} ({model.path})")
     if not model.takes_grammar:
         yield Finding(
             WARNING,
             f"{model.name} 只能自由听写，不能按词表识别：识别更占处理器",
             f"{model.name} only dictates and ignores word lists: it needs more of the processor",
+        )
+    yield from _speech_now(settings)
+
+
+def _speech_now(settings: Settings) -> Iterator[Finding]:
+    """While the system runs: do the workers answer?"""
+    from ivr.speech.status import SpeechStatus
+    from ivr.supervisor.preflight import is_running
+
+    if not is_running(settings.data_dir.resolve()):
+        return
+    said = SpeechStatus(settings.data_dir).read()
+    if any(worker.get("state") == "ready" for worker in said.get("workers", {}).values()):
+        free = said.get("free_urgent", 0)
+        yield Finding(OK, f"语音识别在运行，空闲 {free} 路", f"speech recognition runs, {free} streams are free")
+    else:
+        yield Finding(
+            WARNING,
+            f"语音识别没有在运行，来电用按键和人工；见 {settings.log_dir / 'speech.log'}",
+            f"speech recognition does not run, calls go on with keys and people; see {settings.log_dir / 'speech.log'}",
         )
 
 

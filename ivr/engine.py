@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from ivr.alarms.spool import SpoolWatch
 from ivr.asterisk.fastagi import AgiServer
 from ivr.asterisk.link import AsteriskLink, Item
+from ivr.asterisk.listening import WaitingEars
 from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
 from ivr.domain.cascade import CascadePolicy
@@ -18,11 +19,14 @@ from ivr.domain.staffing import StaffingPolicy
 from ivr.secrets_file import load_secrets
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
+from ivr.services.listening_desk import ListeningDesk
 from ivr.services.ports import StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 from ivr.settings import Settings
+from ivr.speech.status import SpeechStatus
 from ivr.store.calls import SqlCalls
 from ivr.store.db import Store
+from ivr.store.heard import SqlHeard
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
@@ -35,6 +39,8 @@ from ivr.voice.library import Library
 log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 1.0
+KEEP_FREE = 0
+"""Ordinary streams that stay free when somebody begins to wait; those of emergencies are kept by the workers."""
 SEATS_CHANGED = ("agent.state_changed", "user.added")
 
 
@@ -52,7 +58,9 @@ class Engine:
         seats = SqlSeats(store)
         tickets = TicketDesk(SqlTickets(store), calls)
         self.link = AsteriskLink(settings.ami_port, secrets.ami_reader, secrets.ami_actor, self._heard)
-        self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id)
+        speech = SpeechStatus(settings.data_dir)
+        ears = WaitingEars(self.link, lambda: settings.listen_while_waiting and speech.free(urgent=False) > KEEP_FREE)
+        self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id, ears=ears)
         self.runner = IncidentRunner(
             incidents,
             legs,
@@ -75,6 +83,9 @@ class Engine:
             one_key_number=settings.one_key_number,
             duty_phone=bool(settings.duty_phone),
             sounds=sounds,
+            urgent_ears=lambda: "urgent" if speech.free(urgent=True) else None,
+            ordinary_ears=lambda: "ordinary" if speech.free(urgent=False) else None,
+            listening=ListeningDesk(SqlHeard(store, settings.node), incidents, legs, ears),
         )
         self.agi = AgiServer(settings.agi_port, self.steps.handle)
         self.node.on_seats_changed = self.runner.wake_all

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -90,7 +90,15 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
     speech_model_dir: Path | None = None
-    """Any Vosk model directory. Unset: the system runs with keys and people."""
+    """Any Vosk model directory. Unset: one installed in `data_dir/models`, else the small one that is carried."""
+    speech_workers: Annotated[int, Field(ge=0, le=256)] = 0
+    """Processes that recognise speech, each with the model loaded once. 0: one per core."""
+    speech_slots: Annotated[int, Field(ge=2, le=200)] = 8
+    """Streams that one worker hears at once; beyond, calls go on with keys and a person."""
+    speech_slots_for_emergencies: Annotated[int, Field(ge=0, le=199)] = 3
+    """Of these, how many are kept for calls of an emergency."""
+    listen_while_waiting: bool = True
+    """A caller in the queue is heard: what he asks for is noted, and a word of distress makes his call an emergency."""
 
     own_prompts_dir: Path | None = None
     """A centre's own recordings, one file for each prompt it replaces. Unset: `prompts` in `data_dir`."""
@@ -108,6 +116,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("IVR_CONFIG", "ivr.toml")))
         return init_settings, env_settings, toml
+
+    @model_validator(mode="after")
+    def _slots_are_left(self) -> Self:
+        if self.speech_slots_for_emergencies >= self.speech_slots:
+            raise ValueError("speech_slots_for_emergencies: must be less than speech_slots")
+        return self
 
     @cached_property
     def effective_database_url(self) -> str:
@@ -162,6 +176,8 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]  # names are checked by pydantic
     except ValidationError as exc:
         first = exc.errors()[0]
+        if not first["loc"]:
+            raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             f"setting {name} (environment IVR_{name.upper()}): {first['msg']}, got {first.get('input')!r}"

@@ -45,6 +45,7 @@ class LiveRender:
         self._data_dir = data_dir
         self._engine = EngineSays()
         self._down: tuple[str, ...] = ()
+        self._deaf = False
 
     async def check(self) -> tuple[int, set[str]]:
         seq = await self._reader.look(board.last_seq)
@@ -54,9 +55,10 @@ class LiveRender:
             changed |= {"seats", *(f"seat:{name}" for name in {**engine.devices, **self._engine.devices})}
         parts = read_parts(self._data_dir, database_ok=True)
         down = tuple(name for name, part in parts.items() if spoils(part))
-        if down != self._down:
+        deaf = parts["speech"].state == "not_installed"
+        if (down, deaf) != (self._down, self._deaf):
             changed.add("alert")
-        self._engine, self._down = engine, down
+        self._engine, self._down, self._deaf = engine, down, deaf
         return seq, changed
 
     async def fragments(self, names: Iterable[str]) -> tuple[int, dict[str, str]]:
@@ -86,7 +88,13 @@ class LiveRender:
             case "alert":
                 ready, seats_known = board.ready_seats(conn)
                 alone = [card for card in cards(eyes) if card.attention == "unattended"]
-                return {"down": self._down, "ready": ready, "seats": seats_known, "unattended": alone}
+                return {
+                    "down": self._down,
+                    "deaf": self._deaf,
+                    "ready": ready,
+                    "seats": seats_known,
+                    "unattended": alone,
+                }
             case "incident":
                 return {"incident": incidents.one(conn, key, eyes, events=EVENTS_SHOWN)}
         raise KeyError(name)

@@ -8,8 +8,9 @@ import re
 import time
 from collections.abc import Callable
 
+from ivr.asterisk.agi_speech import ChooseEngine, Ear, Question, no_ears
 from ivr.asterisk.fastagi import AgiSession
-from ivr.callflows.call import Answer, CallerHungUp, Key, NoInput
+from ivr.callflows.call import Answer, CallerHungUp, Expect, Key, NoInput
 from ivr.domain.numbers import normalise
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,21 @@ PromptSeconds = Callable[[str], float]
 class AgiCall:
     """`args`: 1 DID, 2 caller ID, 3 linkedid for an arrival; other steps read their own arguments."""
 
-    def __init__(self, session: AgiSession, prompt_seconds: PromptSeconds, *, did: str = "", caller: str = "") -> None:
+    def __init__(
+        self, session: AgiSession, prompt_seconds: PromptSeconds,
+        *, did: str = "", caller: str = "", ears: ChooseEngine = no_ears,
+    ) -> None:  # fmt: skip
         self._agi = session
+        self._ears = ears
         self._seconds = prompt_seconds
         self.uniqueid = session.env["agi_uniqueid"]
         self.linkedid = session.argument(3) or self.uniqueid
         self.did = did
         self.caller_id = normalise(caller)
+
+    @property
+    def hears(self) -> bool:
+        return self._ears() is not None
 
     async def renew(self, for_s: float = 0.0) -> None:
         reply = await self._agi.command("SET AUTOHANGUP", str(math.ceil(for_s + LEASE_MARGIN_S)))
@@ -58,14 +67,16 @@ class AgiCall:
     async def play(self, prompt: str) -> None:
         await self._stream(prompt, "")
 
-    async def ask(self, prompt: str, keys: str, *, within_s: float, repeats: int) -> Answer:
-        for _ in range(repeats):
-            digit = await self._stream(prompt, keys)
-            if digit is None:
-                digit = await self._wait_for_digit(within_s, keys)
-            if digit is not None:
-                return Key(digit)
-        return NoInput()
+    async def ask(self, prompt: str, expect: Expect, *, within_s: float, repeats: int) -> Answer:
+        ear = await Ear.open(self._agi, self.renew, self._ears() if expect.grammar else None)
+        question = Question(prompt, self._seconds(prompt), expect, within_s, ear, self.renew, self._ask_by_keys)
+        return await question.ask(repeats)
+
+    async def _ask_by_keys(self, prompt: str, keys: str, within_s: float) -> Answer:
+        digit = await self._stream(prompt, keys)
+        if digit is None:
+            digit = await self._wait_for_digit(within_s, keys)
+        return NoInput() if digit is None else Key(digit)
 
     async def _stream(self, prompt: str, keys: str) -> str | None:
         await self.renew(self._seconds(prompt))

@@ -7,7 +7,7 @@ several lines; 511 means the channel is gone; EXEC returning 1 is followed by a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_HEADER_BYTES = 16_384
 MAX_HEADER_LINES = 100
@@ -27,6 +27,8 @@ class AgiReply:
     result: int
     data: str = ""
     endpos: int | None = None
+    rest: str = field(default="", compare=False)
+    """All that follows the code; `SPEECH RECOGNIZE` tells its results here."""
 
 
 def parse_header(raw: bytes) -> dict[str, str]:
@@ -96,4 +98,4 @@ def parse_reply(line: str) -> AgiReply | None:
     result = _RESULT.match(rest)
     if result is None:
         raise AgiProtocolError("an AGI reply without result")
-    return AgiReply(code, int(result[1]), result[2] or "", int(result[3]) if result[3] else None)
+    return AgiReply(code, int(result[1]), result[2] or "", int(result[3]) if result[3] else None, rest)

@@ -26,21 +26,22 @@ PROMPTS = PROJECT_ROOT / "prompts"
 # The whole list; asterisk-notes 5.2 says what stays out and why.
 MODULES = """
 res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_crypto
-res_rtp_asterisk res_speech res_agi res_musiconhold res_mutestream res_stasis format_pcm format_wav codec_alaw
+res_http_websocket res_aeap res_speech res_speech_aeap
+res_rtp_asterisk res_agi res_musiconhold res_mutestream res_stasis format_pcm format_wav codec_alaw
 codec_ulaw codec_resample res_pjsip res_pjsip_pubsub res_pjsip_session res_pjsip_sdp_rtp
 res_pjsip_mwi res_pjsip_outbound_publish res_pjsip_exten_state res_pjsip_registrar res_pjsip_authenticator_digest
 res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration
 res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_caller_id
 res_pjsip_nat res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_acl chan_pjsip bridge_simple
 bridge_softmix bridge_holding bridge_builtin_features app_dial app_playback
-app_queue app_confbridge app_stack app_senddtmf app_mixmonitor func_callerid func_channel
+app_queue app_chanspy app_confbridge app_stack app_senddtmf app_mixmonitor func_callerid func_channel
 func_strings func_logic func_timeout func_cdr func_global func_devstate res_manager_devicestate
 pbx_config
 """.split()
 
 # The events the engine acts on; everything else never leaves Asterisk.
 EVENTS = """
-FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin
+FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin QueueCallerLeave
 QueueCallerAbandon AgentConnect DialEnd DeviceStateChange
 CoreShowChannel CoreShowChannelsComplete QueueParams QueueMember QueueEntry QueueStatusComplete
 DeviceStateListComplete
@@ -56,6 +57,8 @@ AgentRingNoAnswer ExtensionStatus Registry SessionTimeout MessageWaiting
 """.split()
 
 SIP_REALM = "yinling"
+SILENCE = "listen/silence"
+"""One second of nothing: `SPEECH RECOGNIZE` wants a prompt, and where we only listen there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,9 @@ def install_sounds(settings: Settings) -> Installed:
         log.warning("own recording not used, ours is played: %s", refused)
     for name in installed.unknown:
         log.warning("own recording %s is called like no prompt: nothing of ours plays it", name)
+    silence = sounds / "zh_CN" / f"{SILENCE}.alaw"
+    silence.parent.mkdir(parents=True, exist_ok=True)
+    silence.write_bytes(b"\xd5" * 8000)
     own = own_music(sounds, data / "own-music", frozenset(installed.own))
     for name in ("queue", "emergency"):
         folder = data / "moh" / name

@@ -10,6 +10,7 @@ from ivr.asterisk.ami import AmiError, AmiEvent, AmiRefused, AmiUnavailable
 from ivr.asterisk.causes import outcome_of_cause, outcome_of_reason
 from ivr.asterisk.devices import IDLE, Devices
 from ivr.asterisk.link import AsteriskLink, Item, Snapshot
+from ivr.asterisk.listening import WaitingEars, is_listener
 from ivr.asterisk.queue_members import sync_members
 from ivr.domain.incident import Role
 from ivr.services.ports import Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
@@ -24,7 +25,11 @@ HANGUP_FIRST_S = 0.5
 class AsteriskNode:
     """Implements the `Telephony` port; `run` belongs into the engine's TaskGroup."""
 
-    def __init__(self, link: AsteriskLink, legs: Legs, calls: Calls, seats: Seats, *, trunk_caller_id: str) -> None:
+    def __init__(
+        self, link: AsteriskLink, legs: Legs, calls: Calls, seats: Seats,
+        *, trunk_caller_id: str, ears: WaitingEars | None = None,
+    ) -> None:  # fmt: skip
+        self._ears = ears or WaitingEars(link, may_listen=lambda: False)
         self._link = link
         self._legs = legs
         self._calls = calls
@@ -71,7 +76,8 @@ class AsteriskNode:
                 asterisk_started=item.asterisk_started,
                 look_again=self._audit_in,
             )
-            await place_callers(self._calls, item.waiting, item.with_whom())
+            await place_callers(self._calls, item.places, item.with_whom())
+            self._ears.agree_with(item.waiting, item.channels)
             await self.sync_seats(item)
             return
         handler = getattr(self, f"_on_{item.name.lower()}", None)
@@ -114,6 +120,8 @@ class AsteriskNode:
 
     def _on_hangup(self, event: AmiEvent) -> None:
         uniqueid = event["uniqueid"]
+        if is_listener(uniqueid):
+            return
         cause = int(event["cause"]) if event["cause"].isdigit() else 0
 
         async def ended() -> None:
@@ -139,6 +147,10 @@ class AsteriskNode:
     def _on_queuecallerjoin(self, event: AmiEvent) -> None:
         uniqueid, position = event["uniqueid"], _number(event["position"])
         self._record(lambda: self._calls.queued(uniqueid, int(position)))
+        self._ears.joined(uniqueid, event["channel"])
+
+    def _on_queuecallerleave(self, event: AmiEvent) -> None:
+        self._ears.left(event["uniqueid"])
 
     def _on_queuecallerabandon(self, event: AmiEvent) -> None:
         uniqueid, waited = event["uniqueid"], _number(event["holdtime"])

@@ -34,7 +34,9 @@ class Snapshot:
     channels: dict[str, Channel]
     members: dict[str, Member]
     asterisk_started: datetime | None
-    waiting: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Who is in the routine queue: uniqueid -> channel."""
+    places: dict[str, int] = field(default_factory=dict)
     """Uniqueid -> place in the routine queue."""
 
     def with_whom(self) -> dict[str, str | None]:
@@ -61,6 +63,7 @@ def snapshot(status: AmiEvent, channels: Iterable[AmiEvent], queue: Iterable[Ami
         },
         {m["location"]: Member(m["location"], m["paused"] == "1") for m in queue if m.name == "QueueMember"},
         _started(status),
+        {e["uniqueid"]: e["channel"] for e in queue if e.name == "QueueEntry"},
         {e["uniqueid"]: int(e["position"]) for e in queue if e.name == "QueueEntry" and e["position"].isdigit()},
     )
 

@@ -7,13 +7,17 @@ import re
 from pathlib import Path
 
 from ivr.asterisk.agi_call import AgiCall
+from ivr.asterisk.agi_speech import ChooseEngine, no_ears
 from ivr.asterisk.fastagi import AgiSession
+from ivr.asterisk.listening import AgiListener
 from ivr.callflows import legs
 from ivr.callflows.arrival import arriving_call
 from ivr.callflows.hotline import unanswered_call
+from ivr.callflows.listening import listen_to_waiting
 from ivr.callflows.seat import seat_call
 from ivr.domain.incident import ArrivedCall, Role
 from ivr.services.incident_desk import IncidentDesk
+from ivr.services.listening_desk import ListeningDesk
 from ivr.services.ports import Seats, StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 
@@ -40,13 +44,17 @@ def prompt_seconds(sounds: Path, prompt: str) -> float:
 class Steps:
     def __init__(
         self, node: str, incidents: IncidentDesk, tickets: TicketDesk, seats: Seats,
-        *, one_key_number: str, duty_phone: bool, sounds: Path,
+        *, one_key_number: str, duty_phone: bool, sounds: Path, urgent_ears: ChooseEngine = no_ears,
+        listening: ListeningDesk | None = None, ordinary_ears: ChooseEngine = no_ears,
     ) -> None:  # fmt: skip
         self._node = node
         self._incidents = incidents
         self._tickets = tickets
         self._seats = seats
         self._one_key_number = one_key_number
+        self._urgent_ears = urgent_ears
+        self._ordinary_ears = ordinary_ears
+        self._listening = listening
         self._duty_phone = duty_phone
         self._sounds = sounds
 
@@ -70,6 +78,10 @@ class Steps:
                 case "seat":
                     call = AgiCall(session, self._seconds)
                     await seat_call(call, self._seats, session.argument(2), session.argument(1))
+                case "listen" if self._listening is not None:
+                    renew = AgiCall(session, self._seconds).renew
+                    listener = AgiListener(session, renew, self._ordinary_ears())
+                    await listen_to_waiting(listener, self._listening, session.argument(1))
                 case _:
                     log.warning("an AGI step that does not exist was asked for")
         except StoreUnavailable:
@@ -87,4 +99,5 @@ class Steps:
             log.warning("an answered leg that is on no record")
             return
         role, room = found
-        await _LEG_FLOWS[role](AgiCall(session, self._seconds), self._incidents, attempt, room)
+        call = AgiCall(session, self._seconds, ears=self._urgent_ears)
+        await _LEG_FLOWS[role](call, self._incidents, attempt, room)

@@ -18,11 +18,36 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Something of the grammar was said. `meaning` is its id, never the caller's own words; `score` 0 to 100."""
+
+    meaning: str
+    score: int = 100
+
+    @property
+    def is_distress(self) -> bool:
+        return self.meaning.startswith("distress.")
+
+
+@dataclass(frozen=True, slots=True)
 class NoInput:
-    """Nothing was pressed: silence, or a voicemail speaking to itself."""
+    """Nothing was pressed or said: silence, or noise."""
 
 
-Answer = Key | NoInput
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """Somebody or something spoke, and it was none of the grammar's phrases: nobody is asked a third time."""
+
+
+Answer = Key | Said | NoInput | NoMatch
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What a question may be answered with: keys, and the grammar by its name (none: keys only)."""
+
+    keys: str
+    grammar: str | None = None
 
 
 class Call(Protocol):
@@ -42,6 +67,11 @@ class Call(Protocol):
         """Normalised digits, empty when withheld."""
         ...
 
+    @property
+    def hears(self) -> bool:
+        """Whether an answer by voice would be understood now: then a question says so."""
+        ...
+
     async def still_ours(self) -> None:
         """After a hang (SIGSTOP, a paused machine) the lifeline may have the call already: then CallerHungUp."""
         ...
@@ -52,8 +82,12 @@ class Call(Protocol):
 
     async def play(self, prompt: str) -> None: ...
 
-    async def ask(self, prompt: str, keys: str, *, within_s: float, repeats: int) -> Answer:
-        """Play and wait for one of `keys`; a key ends the prompt at once."""
+    async def ask(self, prompt: str, expect: Expect, *, within_s: float, repeats: int) -> Answer:
+        """Play and wait for a key or a word; either ends the prompt at once.
+
+        Without a recogniser, or when none is free, keys only. Distress is in every grammar: a flow must look for it.
+        After the second failure to understand it is NoMatch, whatever `repeats` says.
+        """
         ...
 
     async def enter_room(self, room: str, user: str) -> None:

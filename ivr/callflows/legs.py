@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ivr.callflows.call import Call, Key
+from ivr.callflows.call import Call, Expect, Key, Said
 from ivr.services.incident_desk import IncidentDesk
+
+ACCEPT = "accept"
+"""The grammar of both legs below; its ids are `accept` and `decline`."""
 
 
 async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
@@ -16,31 +19,40 @@ async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> 
 
 
 async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
-    """The duty phone is anybody's phone: only pressing 1 counts."""
-    match await call.ask(await desk.duty_prompt(room), "1", within_s=4, repeats=3):
-        case Key("1") if await desk.accept_first(attempt):
-            await call.play("duty/connecting")
+    """The duty phone is anybody's phone: only pressing 1, or saying so, counts."""
+    match await call.ask(await desk.duty_prompt(room), Expect("1", ACCEPT), within_s=4, repeats=3):
+        case Key("1") | Said("accept"):
+            if await desk.accept_first(attempt):
+                await call.play("duty/connecting")
+                await call.enter_room(room, "helper")
+            else:
+                await _too_late(call, desk, attempt)
+        case Said(is_distress=True):
             await call.enter_room(room, "helper")
-        case Key():
-            await _too_late(call, desk, attempt)
         case _:
             await desk.not_confirmed(attempt)
             await call.hang_up()
 
 
 async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
-    match await call.ask(await desk.family_prompt(room), "12", within_s=4, repeats=2):
-        case Key("1") if await desk.accept(attempt):
-            await call.play("family/connecting")
-            await call.enter_room(room, "helper")
-        case Key("1"):  # closed meanwhile: somebody has taken care of it
-            await desk.too_late(attempt)
-            await call.play("family/already_answered")
-            await call.hang_up()
-        case Key("2"):
+    prompt = await desk.family_prompt(room, speech=call.hears)
+    match await call.ask(prompt, Expect("12", ACCEPT), within_s=4, repeats=2):
+        case Key("1") | Said("accept"):
+            if await desk.accept(attempt):
+                await call.play("family/connecting")
+                await call.enter_room(room, "helper")
+            else:  # closed meanwhile: somebody has taken care of it
+                await desk.too_late(attempt)
+                await call.play("family/already_answered")
+                await call.hang_up()
+        case Key("2") | Said("decline"):
             await desk.declined(attempt)
             await call.play("family/declined")
             await call.hang_up()
+        case Said(is_distress=True):
+            # Whoever cries for help goes to the people in the room at once. It is no acceptance: a machine may have
+            # been misheard, and then the search must go on.
+            await call.enter_room(room, "helper")
         case _:
             await desk.not_confirmed(attempt)
             await call.play("family/not_confirmed")

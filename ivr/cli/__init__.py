@@ -12,6 +12,7 @@ from ivr.errors import PlainError
 COMMANDS = (
     "run",
     "engine",
+    "speech",
     "console",
     "asterisk",
     "demo_network",

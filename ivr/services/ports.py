@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -67,6 +68,30 @@ class Calls(Protocol):
 class Tickets(Protocol):
     async def open_for_call(self, arrived: ArrivedCall) -> tuple[str, str] | None:
         """(call id, ticket no), or None when a registered device calls: that is no ticket."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeardCall:
+    """An ordinary call that is listened to."""
+
+    id: str
+    ticket_no: str | None
+    arrived: ArrivedCall
+
+
+class Heard(Protocol):
+    async def waiting(self, uniqueid: str) -> HeardCall | None: ...
+    async def heard(self, heard: HeardCall, meaning: str, score: int, *, category: bool) -> None: ...
+    async def became_incident(self, heard: HeardCall, incident_id: str) -> None: ...
+
+
+class WaitingLine(Protocol):
+    """The queue of one Asterisk node."""
+
+    async def move_to_room(self, uniqueid: str, room: str) -> bool:
+        """Take a caller who still waits out of the queue and into a room; False when he is with a person already,
+        has gone, or Asterisk cannot be told."""
         ...
 
 

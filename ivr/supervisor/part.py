@@ -32,7 +32,7 @@ class Part:
         self._beats = beats
         self._say = say
         self._restart = restart
-        self._hang_s = hang_s
+        self._hang_s = hang_s if spec.hang_s is None else min(spec.hang_s, hang_s)
         self._stop_requested = asyncio.Event()
         self._ended = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None

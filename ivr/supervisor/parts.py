@@ -7,9 +7,12 @@ from pathlib import Path
 
 from ivr.asterisk.portable import AsteriskProgram
 from ivr.settings import Settings
+from ivr.speech.models import find_model
 from ivr.supervisor.probes import command_succeeds, connect_host, http_answers, port_accepts, process_wrote
 from ivr.supervisor.spec import PartSpec
 from ivr.voice.synthesiser import find_voice
+
+SPEECH_HANG_S = 4.0
 
 
 def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, demo: bool) -> list[PartSpec]:
@@ -17,7 +20,10 @@ def build_parts(settings: Settings, program: AsteriskProgram, config: Path, *, d
 
     Engine and console find Asterisk by themselves, whenever it comes: they need not wait for it.
     """
-    parts = [asterisk(settings, program, config), engine(settings), console(settings)]
+    parts = [asterisk(settings, program, config), engine(settings)]
+    if find_model(settings) is not None:  # without one the system works with keys and people, and doctor says so
+        parts.append(speech(settings))
+    parts.append(console(settings))
     if find_voice(settings) is not None:
         parts.append(voice())
     return [*parts, demo_network(settings)] if demo else parts
@@ -42,6 +48,16 @@ def engine(settings: Settings) -> PartSpec:
         await port_accepts("127.0.0.1", settings.agi_port)
 
     return PartSpec("engine", _ivr("engine"), ready=ready, heartbeat=True, waits=False)
+
+
+def speech(settings: Settings) -> PartSpec:
+    """Ready when its address is taken: calls need not wait for a model, they have keys."""
+
+    async def ready() -> None:
+        await port_accepts("127.0.0.1", settings.speech_port)
+
+    # When the pool and its workers are all stopped, calls that end wait for it: it is given less time than the engine.
+    return PartSpec("speech", _ivr("speech"), ready=ready, heartbeat=True, waits=False, hang_s=SPEECH_HANG_S)
 
 
 def console(settings: Settings) -> PartSpec:

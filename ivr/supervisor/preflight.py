@@ -38,6 +38,7 @@ def ports_of(settings: Settings, *, demo: bool) -> list[PortUse]:
         PortUse("http_port", tcp, settings.bind_host, settings.http_port),
         PortUse("ami_port", tcp, loopback, settings.ami_port),
         PortUse("agi_port", tcp, loopback, settings.agi_port),
+        PortUse("speech_port", tcp, loopback, settings.speech_port),
     ]
     if demo:  # the stand-in for the telephone network answers on the trunk's port
         uses += [

@@ -28,5 +28,7 @@ class PartSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 5.0
     heartbeat: bool = False
+    hang_s: float | None = None
+    """Killed when its last heartbeat is older; None: the supervisor's own measure (setting engine_hang_s)."""
     waits: bool = True
     """Start only when all parts before are ready; else at the same time as the part before, to save seconds."""

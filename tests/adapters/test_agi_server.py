@@ -13,7 +13,7 @@ import pytest
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.agi_protocol import AgiProtocolError
 from ivr.asterisk.fastagi import AgiServer, AgiSession
-from ivr.callflows.call import CallerHungUp, Key, NoInput
+from ivr.callflows.call import CallerHungUp, Expect, Key, NoInput
 from tests.calls.harness import PortBlock
 from tests.doubles.asterisk_side import AsteriskSide, greeting
 from tests.doubles.patience import until
@@ -346,7 +346,7 @@ async def test_a_key_in_mid_prompt_ends_it_and_a_wrong_key_does_not_count(port: 
     got: list[object] = []
 
     async def presses_one(call: AgiCall) -> None:
-        got.append(await call.ask("family/alarm", "12", within_s=4, repeats=2))
+        got.append(await call.ask("family/alarm", Expect("12"), within_s=4, repeats=2))
 
     sent = await journey(port, presses_one, {"STREAM FILE": b"200 result=49 endpos=100\n"})
     assert got == [Key("1")]
@@ -366,7 +366,7 @@ async def test_minus_one_in_mid_prompt_is_a_caller_who_hung_up(port: int, verb: 
 
     async def flow(call: AgiCall) -> None:
         try:
-            await call.ask("family/alarm", "12", within_s=4, repeats=2)
+            await call.ask("family/alarm", Expect("12"), within_s=4, repeats=2)
         except CallerHungUp:
             ended.append("hung up")
             raise

@@ -117,3 +117,28 @@ async def test_who_hangs_up_in_mid_prompt_is_in_no_room(verb: str) -> None:
     for flow in (legs.duty_leg, legs.family_leg):
         with pytest.raises(CallerHungUp):
             await told(flow, "1", gone_at=verb)
+
+
+# ---- by voice
+
+
+async def test_saying_yes_is_as_good_as_pressing_1() -> None:
+    assert await told(legs.family_leg, "accept") == await told(legs.family_leg, "1")
+    assert await told(legs.duty_leg, "accept") == await told(legs.duty_leg, "1")
+    assert await told(legs.duty_leg, "accept", accepts=False) == await told(legs.duty_leg, "1", accepts=False)
+
+
+async def test_saying_no_is_as_good_as_pressing_2() -> None:
+    assert await told(legs.family_leg, "decline") == await told(legs.family_leg, "2")
+
+
+@pytest.mark.parametrize("flow", [legs.family_leg, legs.duty_leg])
+async def test_speech_that_nobody_understood_is_no_yes(flow: Flow) -> None:
+    assert await told(flow, "?") == await told(flow, "")
+
+
+@pytest.mark.parametrize("flow", [legs.family_leg, legs.duty_leg])
+async def test_a_cry_for_help_goes_to_the_room_and_is_no_yes(flow: Flow) -> None:
+    story = await told(flow, "distress.fall")
+    assert story[-1] == "room ROOM helper"
+    assert not [line for line in story if line.startswith("accept")]

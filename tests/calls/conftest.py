@@ -27,9 +27,9 @@ def ports() -> Iterator[PortBlock]:
 
 @pytest.fixture
 def place(tmp_path: Path, ports: PortBlock, sipp: SippCommand) -> Callable[..., Place]:
-    """`async with place([person, …], IVR_SETTING="…") as (system, town):`"""
+    """`async with place([person, …], IVR_SETTING="…") as (system, town):`; `speech=True` with a speech worker."""
 
-    def make(people: Sequence[Person] = (), **options: str) -> Place:
-        return Place(tmp_path / "y", ports, sipp, people, options)
+    def make(people: Sequence[Person] = (), *, speech: bool = False, **options: str) -> Place:
+        return Place(tmp_path / "y", ports, sipp, people, options, speech=speech)
 
     return make

@@ -21,10 +21,16 @@ class Place:
     people: Sequence[Person] = ()
     options: dict[str, str] = field(default_factory=dict)
     engine_options: dict[str, str] = field(default_factory=dict)
+    speech: bool = False
 
     async def __aenter__(self) -> tuple[System, Town]:
         self.system = System(
-            self.folder, self.ports, self.people, options=self.options, engine_options=self.engine_options
+            self.folder,
+            self.ports,
+            self.people,
+            with_speech=self.speech,
+            options=self.options,
+            engine_options=self.engine_options,
         )
         await self.system.__aenter__()
         s = self.system.settings

@@ -26,6 +26,7 @@ from ulid import ULID
 from ivr.asterisk.portable import AsteriskProgram, asterisk_command
 from ivr.secrets_file import ensure_secrets
 from ivr.settings import Settings
+from ivr.speech.status import SpeechStatus
 from ivr.store import migrate
 from ivr.store.db import Store
 from ivr.store.tables import contact, device, elder
@@ -90,6 +91,7 @@ class System:
     people: Sequence[Person] = ()
     duty_phone: str = DUTY
     with_console: bool = True
+    with_speech: bool = False
     options: dict[str, str] = field(default_factory=dict)
     engine_options: dict[str, str] = field(default_factory=dict)
     """What only the engine sees: it can be sent round by a port that a test listens on."""
@@ -104,6 +106,7 @@ class System:
             "IVR_AGI_PORT": str(self.ports.take()),
             "IVR_ASTERISK_HTTP_PORT": str(self.ports.take()),
             "IVR_SPEECH_PORT": str(self.ports.take()),
+            "IVR_SPEECH_WORKERS": "1",
             "IVR_TRUNK_PORT": str(self.ports.take()),
             "IVR_RTP_START": str(rtp.start),
             "IVR_RTP_END": str(rtp.stop - 1),
@@ -137,6 +140,8 @@ class System:
                 group.create_task(self.start("engine"))
                 if self.with_console:
                     group.create_task(self.start("console"))
+                if self.with_speech:
+                    group.create_task(self.start("speech"))
         except BaseException:
             await self._stop_all()
             raise
@@ -146,7 +151,7 @@ class System:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            for name in ("asterisk", "engine", "console"):
+            for name in ("asterisk", "engine", "console", "speech"):
                 log = self.folder / "log" / f"{name}.log"
                 if log.exists():
                     error.add_note(f"--- {name}.log\n" + log.read_text(errors="replace")[-4000:])
@@ -167,6 +172,8 @@ class System:
         await self._spawn(part, [sys.executable, "-m", "ivr.cli", part])
         if part == "engine":
             await self.until(self._engine_is_up, 30, "engine")
+        elif part == "speech":
+            await self.until(lambda: self.speech().get("free_urgent"), 30, "speech")
         else:
             await self.until(self._console_is_up, 30, "console")
 
@@ -199,6 +206,14 @@ class System:
         except (OSError, ValueError):
             return {}
 
+    def speech(self) -> dict[str, Any]:
+        """What the speech workers say of themselves; empty when they do not."""
+        return SpeechStatus(self.folder).read()
+
+    def speech_worker(self, number: int = 1) -> int:
+        """Its process id."""
+        return int(self.speech()["workers"][f"worker-{number}"]["pid"])
+
     async def _console_is_up(self) -> bool:
         with contextlib.suppress(aiohttp.ClientError):
             async with aiohttp.ClientSession() as http, http.get(self.url("/health")) as reply:
@@ -219,7 +234,7 @@ class System:
         self.processes[name].send_signal(signal.SIGCONT)
 
     async def _stop_all(self) -> None:
-        for name in ("console", "engine", "asterisk"):
+        for name in ("console", "engine", "speech", "asterisk"):
             process = self.processes.pop(name, None)
             if process is None:
                 continue

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ivr.callflows.call import Answer, CallerHungUp, Key, NoInput
+from ivr.callflows.call import Answer, CallerHungUp, Expect, Key, NoInput, NoMatch, Said
 
 
 class ScriptedCall:
-    """`presses`: what each `ask` gets, in turn ("" for nothing). `gone_at`: the verb during which the caller hangs up.
+    """`presses`: what each `ask` gets, in turn: a key, an id that was said, "?" for speech nobody understood, "" for
+    nothing. `gone_at`: the verb during which the caller hangs up.
 
     `story` is shared with the desks of a test, so that the order of words and records can be told.
     """
@@ -21,6 +22,7 @@ class ScriptedCall:
     ) -> None:
         self.uniqueid = "1700000000.1"
         self.linkedid = "1700000000.1"
+        self.hears = False
         self.did = did
         self.caller_id = caller_id
         self.story: list[str] = [] if story is None else story
@@ -46,12 +48,17 @@ class ScriptedCall:
     async def play(self, prompt: str) -> None:
         self._do("play", prompt)
 
-    async def ask(self, prompt: str, keys: str, *, within_s: float, repeats: int) -> Answer:
+    async def ask(self, prompt: str, expect: Expect, *, within_s: float, repeats: int) -> Answer:
         assert within_s > 0
         assert repeats > 0
-        self._do("ask", prompt, keys)
-        digit = self._presses.pop(0) if self._presses else ""
-        return Key(digit) if digit and digit in keys else NoInput()
+        self._do("ask", prompt, expect.keys)
+        answer = self._presses.pop(0) if self._presses else ""
+        if answer == "?":
+            return NoMatch()
+        if len(answer) > 1:
+            assert expect.grammar, "nothing can be said here"
+            return Said(answer)
+        return Key(answer) if answer and answer in expect.keys else NoInput()
 
     async def enter_room(self, room: str, user: str) -> None:
         self._do("room", room, user)

@@ -114,7 +114,7 @@ def test_missing_prompts_block(settings: Settings, tmp_path: Path, monkeypatch: 
 
 
 def test_speech_is_never_needed(settings: Settings, tmp_path: Path) -> None:
-    assert [f.mark for f in only(doctor._speech, settings)] == [OK]
+    assert [f.mark for f in only(doctor._speech, settings)] == [OK], "the small model is carried"
     for wrong in (tmp_path, "/no/model"):
         findings = only(doctor._speech, changed(settings, speech_model_dir=wrong))
         assert [f.mark for f in findings] == [WARNING, OK]

@@ -84,8 +84,8 @@ async def test_who_was_queued_or_got_a_person_while_nobody_listened_is_on_record
     )
     calls = MemoryCalls([])
     calls.known_places = {"1.1": (False, False), "1.2": (False, False), "1.4": (True, False), "1.6": (False, False)}
-    await place_callers(calls, now.waiting, now.with_whom())
+    await place_callers(calls, now.places, now.with_whom())
     assert calls.story == ["call queued 1.1 2", "call connected 1.2 1001", "call connected 1.4 None"]
     calls.known_places = {"1.1": (True, False), "1.2": (True, True)}
-    await place_callers(calls, now.waiting, now.with_whom())
+    await place_callers(calls, now.places, now.with_whom())
     assert len(calls.story) == 3, "what is known is not told again"

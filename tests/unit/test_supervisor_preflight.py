@@ -27,7 +27,7 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    names = ("http_port", "sip_port", "ami_port", "agi_port", "trunk_port", "rtp_start")
+    names = ("http_port", "sip_port", "ami_port", "agi_port", "speech_port", "trunk_port", "rtp_start")
     return Settings(data_dir=tmp_path / "var", **dict(zip(names, free_ports(len(names)), strict=True)))  # type: ignore[arg-type]
 
 
@@ -36,7 +36,7 @@ def test_free_ports_pass(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-@pytest.mark.parametrize("name", ["http_port", "ami_port", "agi_port"])
+@pytest.mark.parametrize("name", ["http_port", "ami_port", "agi_port", "speech_port"])
 def test_a_tcp_port_in_use_is_named(settings: Settings, name: str, host: str) -> None:
     port = getattr(settings, name)
     with socket.create_server((host, port)), pytest.raises(StartError, match=rf"{port}/TCP.*{name}.*in use"):

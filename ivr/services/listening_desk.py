@@ -1,0 +1,38 @@
+"""What is heard of a caller who waits may only raise: it fills an empty category, or it makes the call an emergency."""
+
+from __future__ import annotations
+
+import logging
+
+from ivr.services.incident_desk import call_alarm
+from ivr.services.ports import Heard, HeardCall, Incidents, Legs, StoreUnavailable, WaitingLine
+
+log = logging.getLogger(__name__)
+
+SERVICES = "service."
+"""Meanings of the grammar that are a ticket's category."""
+
+
+class ListeningDesk:
+    def __init__(self, heard: Heard, incidents: Incidents, legs: Legs, line: WaitingLine) -> None:
+        self._heard = heard
+        self._incidents = incidents
+        self._legs = legs
+        self._line = line
+
+    async def waiting(self, uniqueid: str) -> HeardCall | None:
+        return await self._heard.waiting(uniqueid)
+
+    async def heard(self, call: HeardCall, meaning: str, score: int) -> None:
+        await self._heard.heard(call, meaning, score, category=meaning.startswith(SERVICES))
+
+    async def distress(self, call: HeardCall, meaning: str, score: int) -> None:
+        """The incident is on record first, then the caller is moved; people are dialled meanwhile."""
+        raised = await self._incidents.raise_alarm(call_alarm(call.arrived, source="listening"))
+        try:
+            await self._heard.became_incident(call, raised.incident_id)
+            await self.heard(call, meaning, score)
+        except StoreUnavailable:
+            log.error("what was heard of a call that became an incident could not be noted")
+        if await self._line.move_to_room(call.arrived.uniqueid, raised.incident_id):
+            await self._legs.accept(call.arrived.uniqueid, only_first=False)

@@ -1,0 +1,102 @@
+"""One question to one speaker: from sound to a meaning, or to "something was said, and not understood".
+
+Distress counts at once, in mid-word. Everything else counts when its utterance is over. The constants are for slow,
+hesitant speech; they are design values, tried on synthetic voices: no recording of an elder was at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ivr.speech.ear import Ear, Hypothesis
+from ivr.speech.grammar import Grammar, is_distress
+from ivr.speech.understand import Understood, understand
+from ivr.speech.voice import Voice
+
+UNKNOWN_SPEECH = "unknown"
+"""What is reported for speech that is none of the grammar's phrases; no grammar has an id of this name."""
+
+ANSWER_PAUSE_S = 0.6
+"""A short answer (yes, accept) is over after this: longer than the gap inside 好…好的, and a person who waits for the
+next word of ours begins to feel left alone after a second."""
+SENTENCE_PAUSE_S = 1.1
+"""A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut."""
+LEAST_SPEECH_S = 0.24
+"""Shorter is a click, a cough or a dropped spoon: no failure to understand."""
+LONGEST_UTTERANCE_S = 12.0
+"""Nobody answers for so long without a pause: a television, music, an announcement. It is cut here and judged."""
+MONOLOGUE_S = 4.0
+"""Who has spoken so long without waiting for an answer is an answering machine, or talks to somebody else: a short
+answer in it does not count. The key always does."""
+MACHINE_MAY_ANSWER = frozenset({"accept"})
+"""Grammars of questions to telephones that we have dialled: here a machine's monologue is not believed in anything. The
+small model heard a cry for help in a recorded greeting that it met in mid-word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`meaning` is an id of the grammar or UNKNOWN_SPEECH; `score` 0 to 100; times are seconds of the turn's audio."""
+
+    meaning: str
+    score: int
+    said_until_s: float
+    decided_s: float
+
+
+class Turn:
+    """Fed from one thread at a time; the first verdict ends it."""
+
+    def __init__(
+        self, grammar: Grammar, open_ear: Callable[[], Ear], prompt_s: float | None = 0.0, voice: Voice | None = None
+    ) -> None:
+        """`prompt_s`: how long our own prompt plays; unknown speech that is over before its end is not reported, the
+        prompt plays on. None: unknown speech is never reported. `voice`: of the same speaker's turns before."""
+        self.grammar = grammar
+        self._open = open_ear
+        self._ear = open_ear()
+        self._voice = voice or Voice()
+        self._voice.forget()
+        self._prompt_end_s = None if prompt_s is None else self._voice.now_s + prompt_s
+        self._words = False
+
+    def feed(self, pcm: bytes) -> Verdict | None:
+        """The next piece of sound. Raises EarError."""
+        voice = self._voice
+        voice.feed(pcm)
+        hypothesis = self._ear.feed(pcm)
+        if hypothesis is not None:
+            self._words = self._words or not hypothesis.empty
+            if verdict := self._judge(hypothesis):
+                return verdict
+        if voice.began_s is None or not self._over(voice.began_s):
+            return None
+        last = self._ear.finish()
+        if verdict := self._judge(last):
+            return verdict
+        spoken_s, heard_words = voice.last_s - voice.began_s, self._words or not last.empty
+        self._ear = self._open()
+        self._words = False
+        voice.forget()
+        if not heard_words or spoken_s < LEAST_SPEECH_S:
+            return None
+        if self._prompt_end_s is None or voice.now_s < self._prompt_end_s:
+            return None
+        return Verdict(UNKNOWN_SPEECH, 0, voice.last_s, voice.now_s)
+
+    def _over(self, began_s: float) -> bool:
+        pause = ANSWER_PAUSE_S if self.grammar.whole else SENTENCE_PAUSE_S
+        return self._voice.pause_s >= pause or self._voice.now_s - began_s > LONGEST_UTTERANCE_S
+
+    def _judge(self, hypothesis: Hypothesis) -> Verdict | None:
+        meant = understand(self.grammar, hypothesis)
+        if meant is None or not self._believed(meant):
+            return None
+        return Verdict(meant.id, round(100 * meant.score), self._voice.last_s, self._voice.now_s)
+
+    def _believed(self, meant: Understood) -> bool:
+        """A short answer only from somebody who has not talked all along, and who has fallen silent."""
+        talks_on = self._voice.monologue_s > MONOLOGUE_S
+        if is_distress(meant.id):
+            return not (talks_on and self.grammar.name in MACHINE_MAY_ANSWER)
+        return not self.grammar.whole or (not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2)

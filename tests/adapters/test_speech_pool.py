@@ -1,0 +1,158 @@
+"""`ivr speech` as its processes: one address, and whatever happens to a worker, the next stream is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from ivr.speech.status import SpeechStatus
+from tests.calls.harness import PortBlock
+from tests.calls.harness.g711 import decode_alaw
+from tests.calls.spoken import clip
+from tests.doubles.aeap_side import SILENT_PCM, AeapSide
+from tests.doubles.patience import until
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with PortBlock(100) as block:
+        yield block.take()
+
+
+@dataclass
+class Running:
+    port: int
+    folder: Path
+    process: asyncio.subprocess.Process
+
+    def says(self) -> dict[str, Any]:
+        return {"workers": {}, "free_urgent": 0, "restarts": 0} | SpeechStatus(self.folder).read()
+
+    def pid(self, number: int) -> int:
+        return int(self.says()["workers"][f"worker-{number}"]["pid"])
+
+    def ready(self) -> int:
+        return sum(worker["state"] == "ready" for worker in self.says().get("workers", {}).values())
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+@asynccontextmanager
+async def pool(folder: Path, port: int, *, workers: int = 2, **options: str) -> AsyncIterator[Running]:
+    env = {"IVR_DATA_DIR": str(folder), "IVR_SPEECH_PORT": str(port), "IVR_SPEECH_WORKERS": str(workers), **options}
+    with (folder / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ivr.cli", "speech", stderr=log, env={**os.environ, **env}, start_new_session=True
+        )
+    running = Running(port, folder, process)
+    try:
+        await until(lambda: running.says().get("pid") == process.pid, within=20)
+        if "IVR_SPEECH_MODEL_DIR" not in options:
+            await until(lambda: running.ready() == workers, within=40)
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGCONT)
+            process.terminate()
+        async with asyncio.timeout(10):
+            await process.wait()
+
+
+async def understood(port: int, path: str = "/urgent") -> str:
+    """One stream from beginning to end: what a recorded voice means."""
+    async with AeapSide(port, path) as asterisk:
+        answer = await asterisk.set_up()
+        assert "error_msg" not in answer, answer
+        await asterisk.turn("accept")
+        await asterisk.sound(SILENT_PCM, 0.4)
+        pcm = decode_alaw(clip("accept")).tobytes()
+        for at in range(0, len(pcm), 320):
+            await asterisk.ws.send_bytes(pcm[at : at + 320])
+        await asterisk.sound(SILENT_PCM, 1.0)
+        return str((await asterisk.result(within=10))["text"])
+
+
+async def test_streams_are_spread_over_the_workers(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port) as running:
+        async with AeapSide(port) as one, AeapSide(port) as other:
+            await one.set_up()
+            await other.set_up()
+            await until(lambda: [w["streams"] for w in running.says()["workers"].values()] == [1, 1])
+        assert await understood(port) == "accept"
+
+
+async def test_a_killed_worker_swallows_no_call_and_comes_back(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port) as running:
+        before = running.pid(1)
+        async with AeapSide(port) as stream:
+            await stream.set_up()
+            os.kill(before, signal.SIGKILL)
+            for _ in range(4):  # at once, before anybody has noticed
+                assert await understood(port) == "accept"
+        await until(lambda: running.ready() == 2, within=30)
+        assert running.pid(1) != before
+
+
+async def test_a_stopped_worker_is_given_nothing_and_replaced(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port) as running:
+        before = running.pid(2)
+        os.kill(before, signal.SIGSTOP)
+        await until(lambda: running.ready() == 1)
+        assert running.says()["free_urgent"] == 8
+        for _ in range(3):
+            assert await understood(port) == "accept"
+        await until(lambda: running.ready() == 2, within=30)
+        assert running.pid(2) != before
+
+
+async def test_a_connection_of_a_stopped_worker_is_closed_soon(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port, workers=1) as running, AeapSide(port) as stream:
+        await stream.set_up()
+        os.kill(running.pid(1), signal.SIGSTOP)
+        assert await stream.closed(within=4), "Asterisk's thread may wait for this"
+
+
+async def test_without_a_model_it_stays_and_says_so(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port, IVR_SPEECH_MODEL_DIR=str(tmp_path)) as running:
+        assert running.says()["free_urgent"] == 0
+        assert "keys and people" in running.log()
+        with pytest.raises(aiohttp.ClientError):
+            await understood(port)
+        assert running.process.returncode is None
+
+
+async def test_a_broken_model_is_tried_again_and_takes_nothing_else_down(tmp_path: Path, port: int) -> None:
+    model = tmp_path / "model"
+    (model / "am").mkdir(parents=True)
+    (model / "am" / "final.mdl").write_bytes(b"no model")
+    async with pool(tmp_path, port, workers=1, IVR_SPEECH_MODEL_DIR=str(model)) as running:
+        await until(lambda: running.says()["restarts"] >= 2, within=20)
+        assert running.ready() == 0
+        assert running.process.returncode is None
+
+
+async def test_nothing_of_it_outlives_it(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port) as running:
+        workers = [running.pid(1), running.pid(2)]
+        running.process.kill()
+        await running.process.wait()
+        await until(lambda: not any(_lives(pid) for pid in workers))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
