@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ivr.speech.models import CARRIED_MODEL
 from ivr.speech.status import SpeechStatus
 from tests.calls.harness import PortBlock
 from tests.calls.harness.g711 import decode_alaw
@@ -50,11 +52,17 @@ class Running:
 
 
 @asynccontextmanager
-async def pool(folder: Path, port: int, *, workers: int = 2, **options: str) -> AsyncIterator[Running]:
+async def pool(
+    folder: Path, port: int, *, workers: int = 2, program: Sequence[str] = (), **options: str
+) -> AsyncIterator[Running]:
     env = {"IVR_DATA_DIR": str(folder), "IVR_SPEECH_PORT": str(port), "IVR_SPEECH_WORKERS": str(workers), **options}
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ivr.cli", "speech", stderr=log, env={**os.environ, **env}, start_new_session=True
+            sys.executable,
+            *(program or ["-m", "ivr.cli", "speech"]),
+            stderr=log,
+            env={**os.environ, **env},
+            start_new_session=True,
         )
     running = Running(port, folder, process)
     try:
@@ -125,7 +133,11 @@ async def test_a_connection_of_a_stopped_worker_is_closed_soon(tmp_path: Path, p
 
 
 async def test_without_a_model_it_stays_and_says_so(tmp_path: Path, port: int) -> None:
-    async with pool(tmp_path, port, IVR_SPEECH_MODEL_DIR=str(tmp_path)) as running:
+    nothing_carried = (
+        "import sys, pathlib, ivr.cli, ivr.speech.models as m; m.CARRIED_MODEL = pathlib.Path('/no/model');"
+        "sys.exit(ivr.cli.main(['speech']))"
+    )
+    async with pool(tmp_path, port, program=["-c", nothing_carried], IVR_SPEECH_MODEL_DIR=str(tmp_path)) as running:
         assert running.says()["free_urgent"] == 0
         assert "keys and people" in running.log()
         with pytest.raises(aiohttp.ClientError):
@@ -135,7 +147,7 @@ async def test_without_a_model_it_stays_and_says_so(tmp_path: Path, port: int) -
 
 async def test_a_broken_model_is_tried_again_and_takes_nothing_else_down(tmp_path: Path, port: int) -> None:
     model = tmp_path / "model"
-    (model / "am").mkdir(parents=True)
+    shutil.copytree(CARRIED_MODEL, model)
     (model / "am" / "final.mdl").write_bytes(b"no model")
     async with pool(tmp_path, port, workers=1, IVR_SPEECH_MODEL_DIR=str(model)) as running:
         await until(lambda: running.says()["restarts"] >= 2, within=20)
