@@ -1,4 +1,4 @@
-"""`python -m bench [emergencies|rate|memory …] [--quick]`; `make bench` runs all of it, about 15 minutes."""
+"""`python -m bench [emergencies|memory|speech|rate …] [--quick]`; `make bench` runs all of it, about 15 minutes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import signal
 import sys
 from typing import Any
 
-from bench import emergencies, machine, memory, rate, report
+from bench import emergencies, machine, memory, rate, report, speech
 from ivr.settings import PROJECT_ROOT
 
-PARTS = ("emergencies", "memory", "rate")  # the rate last: it keeps to one processor
+PARTS = ("emergencies", "memory", "speech", "rate")  # the rate last: it keeps to one processor
 RESULTS = PROJECT_ROOT / "build" / "bench" / "results.json"
 
 
@@ -48,6 +48,8 @@ def main() -> int:
 async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     if part == "rate":
         return await rate.run(quick=args.quick, rounds=args.rounds, seconds=args.seconds, prompt_s=args.prompt)
+    if part == "speech":
+        return await asyncio.to_thread(speech.run_here, quick=args.quick)
     if part == "memory":
         return await memory.run(quick=args.quick)
     return await emergencies.run(quick=args.quick)

@@ -51,6 +51,26 @@ def rows(results: dict[str, Any]) -> list[Row]:
                 "",
             ),
         ]
+    if part := results.get("speech"):
+        found += _speech(part)
+    return found
+
+
+def _speech(part: dict[str, Any]) -> list[Row]:
+    found: list[Row] = []
+    for kind in ("kokoro", "espeak"):
+        for name, one in part.get(kind, {}).get("intents", {}).items():
+            said = f"{one['found']}/{one['wanted']}, {one['false']} of {one['others']} others accepted"
+            found.append((f"听懂 understood, {name} ({kind})", said, ""))
+        for name, one in part.get(kind, {}).get("distress", {}).items():
+            said = f"{one['found']}/{one['wanted']}, {one['false']}/{one['others']} ({one['false_per_hour']} an hour)"
+            found.append((f"句中求救 distress in sentences, {name} ({kind})", said, ""))
+    if speed := part.get("speed"):
+        said = f"{speed['rtf']:.3f}, {speed['streams_per_core']:.0f} streams a core"
+        found.append(("实时系数 real-time factor, bare library", said, ""))
+    if kept := part.get("memory"):
+        said = f"{kept['process_mb']:.0f} MB, {kept['stream_mb']:.2f} MB a stream"
+        found.append(("语音进程内存 speech worker, RSS", said, ""))
     return found
 
 

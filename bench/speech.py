@@ -10,17 +10,23 @@ import resource
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bench.speech_channel import telephone
-from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, phrases, read, sentences
+from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, everything, phrases, read, sentences
+from ivr.errors import SetupError
+from ivr.settings import PROJECT_ROOT, Settings
 from ivr.speech.ear import BYTES_PER_S, Recogniser
 from ivr.speech.grammar import Grammar, is_distress, load_grammar
 from ivr.speech.understand import understand
 
 PIECE_BYTES = BYTES_PER_S // 10
 MEMORY_STREAMS = 50
+QUICK = 5
+STRANGERS = 4
+"""Of the other grammars' phrases every fourth is tried as unknown speech."""
 
 
 def ids_of(recogniser: Recogniser, grammar: Grammar, pcm: bytes) -> list[str]:
@@ -79,7 +85,7 @@ def intents(recogniser: Recogniser, voices: tuple[str, ...], others: Sequence[Ut
     for name in dict.fromkeys(one.group for one in said):
         grammar, tally = load_grammar(name), Tally()
         own = [one for one in said if one.group == name]
-        strangers = [*others, *(one for one in said if _is_strange(one, grammar))]
+        strangers = [*others, *[one for one in said if _is_strange(one, grammar)][::STRANGERS]]
         for one in [*own, *strangers]:
             began = time.process_time()
             pcm = sound(one)
@@ -156,6 +162,19 @@ def _rss_mb() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
+def speed(model_dir: Path, pcm: bytes) -> dict[str, float]:
+    """The bare library on one stream, the listening grammar: what the phone path is held against."""
+    from ivr.speech.vosk_ear import VoskRecogniser
+
+    ear = VoskRecogniser(model_dir).open(load_grammar("listen"))
+    began = time.process_time()
+    for at in range(0, len(pcm), PIECE_BYTES):
+        ear.feed(pcm[at : at + PIECE_BYTES])
+    ear.finish()
+    rtf = (time.process_time() - began) / (len(pcm) / BYTES_PER_S)
+    return {"rtf": rtf, "streams_per_core": 1 / rtf, "audio_s": len(pcm) / BYTES_PER_S}
+
+
 def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[str, Any]:
     """Everything; `second` is the second ear's folder of weights, None to leave it out."""
     from ivr.speech.vosk_ear import VoskRecogniser
@@ -168,12 +187,33 @@ def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[st
 
         engines["second"] = SecondEar(second)
     for kind, voices in (("kokoro", KOKORO_VOICES), ("espeak", ESPEAK_VOICES)):
-        if quick and kind == "espeak":
+        whole = here(sentences("held", voices))
+        if not whole or (quick and kind == "espeak"):
             continue
-        ordinary = [one for one in here(sentences("held", voices)) if not one.wanted]
-        print(f"  {kind}", flush=True)
+        if "speed" not in results:
+            results["speed"] = speed(model_dir, b"".join(sound(one) for one in whole[:20]))
+        ordinary = [one for one in whole if not one.wanted][: QUICK if quick else None]
+        print(f"  {kind}: {len(whole)} sentences", flush=True)
         results[kind] = {
-            "intents": intents(vosk, voices, ordinary[:5] if quick else ordinary),
+            "intents": intents(vosk, voices, ordinary),
             "distress": distress(engines, "held", voices),
         }
     return results
+
+
+def run_here(*, quick: bool) -> dict[str, Any]:
+    """With this instance's model, and the second ear when the extra is installed."""
+    settings = Settings()
+    model_dir = settings.speech_model_dir or PROJECT_ROOT / "ivr" / "speech" / "model"
+    if not any(here(everything())):
+        print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
+        return {"missing": "audio"}
+    second: Path | None = None
+    if not quick and find_spec("faster_whisper"):
+        from ivr.speech.second_ear import weights
+
+        try:
+            second = weights(settings.data_dir / "models" / "second-ear")
+        except SetupError as error:
+            print(f"  {error.en}", flush=True)
+    return run(model_dir, second, quick=quick)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +25,7 @@ LONGEST_ENTRY = 12
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _HAN = re.compile(r"[\u3400-\u9fff]+")
-_KEYS = {"title", "english", "whole", "sequence", "include", "says", "harmless", "unmistakable"}
+_KEYS = {"title", "english", "whole", "sequence", "include", "says", "harmless", "unmistakable", "alone", "apart"}
 
 
 class GrammarError(PlainError):
@@ -48,6 +48,12 @@ class Grammar:
     """Sayings that hold a word of distress and are none (急救箱)."""
     unmistakable: frozenset[str] = frozenset()
     """Two-character entries that sound like no other word: in free text their sound is enough."""
+    alone: frozenset[str] = frozenset()
+    """Entries of distress that count when little else is said."""
+    apart: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Two parts of an expression with a few characters between, and the id: for free text only."""
+    over: frozenset[str] = frozenset()
+    """Said after an entry, it is past (好多了)."""
     elsewhere: frozenset[str] = frozenset()
     """After one of these, the rest of the sentence tells of the past or of somewhere else (电视里)."""
 
@@ -94,6 +100,9 @@ def load_grammar(name: str, folder: Path | None = None) -> Grammar:
         sequence=table.get("sequence", False),
         harmless=frozenset(signs.get("words", ())),
         unmistakable=frozenset(help_wanted.get("unmistakable", ())),
+        alone=frozenset(help_wanted.get("alone", ())),
+        apart=MappingProxyType(_apart(where / f"{DISTRESS}.toml", help_wanted.get("apart", {}))),
+        over=frozenset(signs.get("over", ())),
         elsewhere=frozenset(signs.get("elsewhere", ())),
     )
 
@@ -117,7 +126,8 @@ def _read(folder: Path, name: str, seen: set[str], phrases: dict[str, str]) -> d
     for meant, texts in says.items():
         _add(path, meant, texts, own)
     _check_signs(path, table.get("harmless", {}))
-    _texts(path, "unmistakable", table.get("unmistakable", []), _HAN)
+    for key in ("unmistakable", "alone"):
+        _texts(path, key, table.get(key, []), _HAN)
     include = _texts(path, "include", table.get("include", []), None)
     for other in include:
         if other not in seen:
@@ -154,12 +164,26 @@ def _add(path: Path, meant: str, texts: object, own: dict[str, str]) -> None:
             )
 
 
+def _apart(path: Path, table: object) -> dict[tuple[str, str], str]:
+    """`胸口…疼` → (胸口, 疼)."""
+    if not isinstance(table, dict):
+        raise _wrong(path, "apart", "应是一个表", "expected a table")
+    pairs: dict[tuple[str, str], str] = {}
+    for meant, texts in table.items():
+        for text in _texts(path, f'apart."{meant}"', texts, None):
+            first, dots, second = text.partition("…")
+            if not dots or not _HAN.fullmatch(first) or not _HAN.fullmatch(second) or not _ID.fullmatch(meant):
+                raise _wrong(path, f'apart."{meant}"', f"“{text[:30]}”应写成 胸口…疼", f"{text[:30]!r}: write 胸口…疼")
+            pairs[first, second] = meant
+    return pairs
+
+
 def _check_signs(path: Path, signs: object) -> None:
     if not isinstance(signs, dict):
         raise _wrong(path, "harmless", "应是一个表", "expected a table")
     for key, texts in signs.items():
-        if key not in ("words", "elsewhere"):
-            raise _wrong(path, f"harmless.{key}", "不认识这一项", "unknown entry; known are words, elsewhere")
+        if key not in ("words", "elsewhere", "over"):
+            raise _wrong(path, f"harmless.{key}", "不认识这一项", "unknown entry; known are words, elsewhere, over")
         _texts(path, f"harmless.{key}", texts, _HAN)
 
 

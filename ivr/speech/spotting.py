@@ -21,6 +21,8 @@ ALLOWED_LONGER = 0.18
 HOMOPHONES_FROM = 3
 """Syllables. 出事 and 厨师, 起火 and 期货 are one sound: shorter entries count only as they are written,
 unless the grammar calls them unmistakable."""
+GAP = 5
+"""Characters between the two parts of an expression: 胸口(像针扎一样)疼."""
 LONGEST_TEXT = 400
 """Characters of a text that are looked at: two minutes of quick talk. Bounds the work on a runaway transcript."""
 
@@ -37,7 +39,11 @@ def spot(grammar: Grammar, text: str) -> Understood | None:
     heard = syllables(written)
     if len(heard) != len(written):  # a character without a sound: match what is written only
         heard = ()
-    return _best(grammar, written, heard, distress=True) or _best(grammar, written, heard, distress=False)
+    return (
+        _best(grammar, written, heard, distress=True)
+        or _apart(grammar, written, heard)
+        or _best(grammar, written, heard, distress=False)
+    )
 
 
 def _best(grammar: Grammar, written: str, heard: tuple[Syllable, ...], *, distress: bool) -> Understood | None:
@@ -52,6 +58,30 @@ def _best(grammar: Grammar, written: str, heard: tuple[Syllable, ...], *, distre
         if best is None or (len(entry), one.score) > (len(best.text), best.score):
             best = one
     return best
+
+
+def _apart(grammar: Grammar, written: str, heard: tuple[Syllable, ...]) -> Understood | None:
+    """Expressions of two parts: both close in sound, the second soon after the first."""
+    for (first, second), meant in grammar.apart.items():
+        one = _part(first, written, heard, 0, len(heard))
+        while one is not None:
+            end = min(len(heard), one.end + GAP + len(second))
+            other = _part(second, written, heard, one.end, end)
+            if other is not None and not denied(grammar, written, one.start, other.end, distress=True):
+                return Understood(meant, 1.0 - (one.cost + other.cost) / 2, f"{first}…{second}")
+            one = _part(first, written, heard, one.end, len(heard))
+    return None
+
+
+def _part(text: str, written: str, heard: tuple[Syllable, ...], start: int, end: int) -> Found | None:
+    at = written.find(text, start, end)
+    if at >= 0:
+        return Found(0.0, at, at + len(text))
+    if len(text) < 2:  # one syllable is found in every sentence
+        return None
+    sounds = syllables(text)
+    found = find(sounds, heard[start:end], ALLOWED.get(len(sounds), ALLOWED_LONGER))
+    return Found(found.cost, start + found.start, start + found.end) if found else None
 
 
 def _find(

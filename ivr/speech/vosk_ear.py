@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ log = logging.getLogger(__name__)
 
 PARTIAL_EVERY_S = 0.2
 """A partial result with words costs a pass over the lattice: often enough to end a prompt, rare enough to be cheap."""
-FILLERS = ("的", "了", "我", "你", "他", "她", "是", "不", "没", "没有", "不是", "不用", "不要", "别")
-"""Beside a grammar's own words: what stands before and after them, above all the words of negation."""
+OWN_WEIGHT, DISTRESS_WEIGHT = 10, 3
+"""How often an entry stands in Vosk's grammar, `[unk]` once. Of 73 short answers (unseen espeak voices, small model) at
+1, 10 and 100 times 32, 44 and 50 were understood, and of 40 ordinary sentences 0, 0 and 17 were taken for an answer."""
+DENIALS = ("没有", "没", "不是", "不用", "不要")
+"""In every grammar, so that what stands before a word of distress can be heard: 没有摔倒."""
 
 
 class VoskRecogniser:
@@ -42,7 +46,7 @@ class VoskRecogniser:
         self._compiling = threading.Lock()
 
     def open(self, grammar: Grammar) -> Ear:
-        compiled = self._grammar_json(grammar)
+        compiled = self.grammar_json(grammar)
         try:
             engine = vosk.KaldiRecognizer(self._model, RATE, compiled)
         except Exception as error:
@@ -73,17 +77,22 @@ class VoskRecogniser:
                 return None
         return " ".join(words)
 
+    def _split_all(self, texts: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(entry for text in texts if (entry := self.split(text))))
+
     def _known(self, word: str) -> bool:
         return bool(self._model.vosk_model_find_word(word) >= 0)
 
-    def _grammar_json(self, grammar: Grammar) -> str:
+    def grammar_json(self, grammar: Grammar) -> str:
         with self._compiling:
             key = (grammar.name, hash(frozenset(grammar.phrases.items())))
             if key not in self._compiled:
                 if lost := self.unspeakable(grammar):
                     log.warning("grammar %s: the model does not know %s", grammar.name, "、".join(lost))
-                texts = [*grammar.phrases, *sorted(grammar.harmless), *sorted(grammar.elsewhere), *FILLERS]
-                entries = dict.fromkeys(entry for text in texts if (entry := self.split(text)))
+                own = self._split_all(grammar.own)
+                distress = self._split_all(grammar.distress)
+                beside = self._split_all([*sorted(grammar.harmless), *sorted(grammar.elsewhere), *DENIALS])
+                entries = own * OWN_WEIGHT + distress * DISTRESS_WEIGHT + beside
                 # Vosk's JSON reader does not know \uXXXX.
                 self._compiled[key] = json.dumps([*entries, UNKNOWN], ensure_ascii=False)
             return self._compiled[key]

@@ -1,0 +1,92 @@
+"""Real recognitions with the small model, at speed. The audio is the demonstration's, out of the repository."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ivr.errors import SetupError
+from ivr.prompts.alaw import decode
+from ivr.speech.ear import BYTES_PER_S, UNKNOWN, EarError, Hypothesis
+from ivr.speech.grammar import Grammar, load_grammar
+from ivr.speech.understand import understand
+from ivr.speech.vosk_ear import VoskRecogniser, shared_recogniser
+
+PROJECT = Path(__file__).resolve().parents[2]
+MODEL = PROJECT / "ivr" / "speech" / "model"
+
+pytestmark = pytest.mark.skipif(not (MODEL / "am" / "final.mdl").is_file(), reason="the small model is not here")
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> VoskRecogniser:
+    return shared_recogniser(MODEL)
+
+
+def _sound(name: str) -> bytes:
+    samples = decode((PROJECT / "prompts" / f"{name}.alaw").read_bytes())
+    return array("h", [0] * 2400).tobytes() + samples.tobytes() + array("h", [0] * 6400).tobytes()
+
+
+def _ids(recogniser: VoskRecogniser, grammar: Grammar, pcm: bytes) -> list[str]:
+    ear = recogniser.open(grammar)
+    heard = [ear.feed(pcm[at : at + BYTES_PER_S // 10]) for at in range(0, len(pcm), BYTES_PER_S // 10)]
+    found = (understand(grammar, one) for one in [*heard, ear.finish()] if one)
+    return [one.id for one in found if one]
+
+
+def test_a_grammar_is_split_into_the_models_words_and_written_plainly(recogniser: VoskRecogniser) -> None:
+    assert recogniser.split("救命") is not None
+    assert (recogniser.split("喘不上气") or "").replace(" ", "") == "喘不上气"
+    assert recogniser.split("救命㐂") is None
+    written = recogniser.grammar_json(load_grammar("yes_no"))
+    assert "\\u" not in written
+    assert UNKNOWN in json.loads(written)
+
+
+def test_hardly_a_word_of_the_grammars_is_unknown_to_the_model(recogniser: VoskRecogniser) -> None:
+    grammar = load_grammar("listen")
+    assert len(recogniser.unspeakable(grammar)) <= len(grammar.phrases) // 100
+
+
+def test_silence_is_nothing(recogniser: VoskRecogniser) -> None:
+    assert _ids(recogniser, load_grammar("yes_no"), bytes(3 * BYTES_PER_S)) == []
+
+
+@pytest.mark.parametrize("name", ["demo/voicemail", "zh_CN/family/alarm", "zh_CN/hotline/greeting"])
+def test_a_voicemail_or_a_prompt_accepts_nothing(recogniser: VoskRecogniser, name: str) -> None:
+    assert "accept" not in _ids(recogniser, load_grammar("accept"), _sound(name))
+
+
+def test_an_ordinary_wish_is_no_distress(recogniser: VoskRecogniser) -> None:
+    found = _ids(recogniser, load_grammar("listen"), _sound("demo/elder_call"))
+    assert not [one for one in found if one.startswith("distress.")]
+
+
+def test_streams_beside_each_other_hear_what_they_hear_alone(recogniser: VoskRecogniser) -> None:
+    grammar, pcm = load_grammar("listen"), _sound("demo/elder_press")
+    alone = _final(recogniser, grammar, pcm)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: _final(recogniser, grammar, pcm), range(4))) == [alone] * 4
+
+
+def _final(recogniser: VoskRecogniser, grammar: Grammar, pcm: bytes) -> Hypothesis:
+    ear = recogniser.open(grammar)
+    ear.feed(pcm)
+    return ear.finish()
+
+
+def test_an_ear_that_has_finished_hears_no_more(recogniser: VoskRecogniser) -> None:
+    ear = recogniser.open(load_grammar("yes_no"))
+    assert ear.finish().final
+    with pytest.raises(EarError):
+        ear.feed(bytes(320))
+
+
+def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="not a Vosk model"):
+        VoskRecogniser(tmp_path)
