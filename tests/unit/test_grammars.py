@@ -76,6 +76,7 @@ def test_no_grammar_takes_a_word_away_from_distress(tmp_path: Path) -> None:
         ('include = ["../etc/passwd"]\n[says]\n', "../etc/passwd"),
         ('[says]\nyes = ["是是是是是是是是是是是是是是是"]\n', 'says."yes"'),
         ('[harmless]\nsome = ["好"]\n[says]\nyes = ["是"]\n', "harmless.some"),
+        ('alone = "头晕"\n[says]\nyes = ["是"]\n', "alone"),
         ("[says\n", "yes_no.toml"),
     ],
 )
@@ -114,3 +115,16 @@ def test_whatever_a_file_holds_is_a_grammar_or_one_error(text: str, tmp_path_fac
 def test_files_are_read_from_the_package() -> None:
     assert FOLDER.is_dir()
     assert all((FOLDER / f"{name}.toml").is_file() for name in grammar_names())
+
+
+@pytest.mark.parametrize("entry", ["胸口疼", "…疼", "胸口…", "chest…疼", "胸口…疼…了"])
+def test_an_expression_of_two_parts_is_written_with_dots_between(tmp_path: Path, entry: str) -> None:
+    text = f'[says]\n"distress.help" = ["救命"]\n[apart]\n"distress.chest" = ["{entry}"]\n'
+    with pytest.raises(GrammarError, match=r"distress\.chest"):
+        load_grammar("yes_no", _folder(tmp_path, distress=text, yes_no='[says]\nyes = ["是"]\n'))
+
+
+def test_words_that_are_treated_specially_are_words_of_distress() -> None:
+    grammar = load_grammar("distress")
+    assert grammar.unmistakable <= set(grammar.phrases)
+    assert grammar.alone <= set(grammar.phrases)

@@ -192,3 +192,33 @@ def test_what_dialect_and_line_confuse_is_nearer_than_what_they_do_not() -> None
     assert apart("四", "是") < 0.15 < apart("四", "八")
     assert apart("女", "旅") < 0.15
     assert apart("护", "父") < 0.15
+
+
+def test_a_partial_result_that_is_not_sure_is_not_acted_on() -> None:
+    assert understand(YES_NO, _heard("摔倒 了", final=False, after_s=1.0, confidence=0.7)) is None
+    assert understand(YES_NO, _heard("摔倒 了", final=True, confidence=0.7)) is not None
+
+
+@pytest.mark.parametrize("text", ["我胸口像针扎一样疼", "他怎么叫都没有反应", "快点给我们叫一辆救护车"])
+def test_an_expression_may_have_other_words_in_its_middle(text: str) -> None:
+    found = spot(LISTEN, text)
+    assert found is not None
+    assert is_distress(found.id)
+
+
+@pytest.mark.parametrize(
+    ("alone", "inside"),
+    [("头晕", "治头晕的那种药吃完了"), ("煤气", "小区的煤气什么时候改造"), ("胸闷", "胸闷挂哪个科的号")],
+)
+def test_some_words_are_distress_only_when_little_else_is_said(alone: str, inside: str) -> None:
+    said = spot(LISTEN, f"我{alone}")
+    assert said is not None
+    assert is_distress(said.id)
+    other = spot(LISTEN, inside)
+    assert other is None or not is_distress(other.id)
+
+
+def test_what_is_over_is_no_distress() -> None:
+    for text in ("上回摔了一跤", "我流鼻血已经止住了", "他昏迷了两天现在恢复了"):
+        found = spot(LISTEN, text)
+        assert found is None or not is_distress(found.id)
