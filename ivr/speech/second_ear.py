@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import threading
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +52,7 @@ class SecondEar:
             raise _missing(error.name or "faster_whisper") from error
         self._model = WhisperModel(str(model_dir), device="cpu", compute_type="int8", cpu_threads=threads)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="second-ear")
+        self._counting = threading.Lock()
         self._waiting = 0
         self.dropped = 0
         """Utterances that nobody listened to, since the start."""
@@ -65,11 +67,12 @@ class SecondEar:
 
     def submit(self, pcm: bytes) -> Future[str] | None:
         """None when too many wait already."""
-        if self._waiting >= MOST_WAITING:
-            self.dropped += 1
-            log.warning("second ear: too much to hear; %d utterances dropped since the start", self.dropped)
-            return None
-        self._waiting += 1
+        with self._counting:
+            if self._waiting >= MOST_WAITING:
+                self.dropped += 1
+                log.warning("second ear: too much to hear; %d utterances dropped since the start", self.dropped)
+                return None
+            self._waiting += 1
         future = self._worker.submit(self.write_down, pcm)
         future.add_done_callback(self._done)
         return future
@@ -87,7 +90,8 @@ class SecondEar:
         )
 
     def _done(self, _future: Future[str]) -> None:
-        self._waiting -= 1
+        with self._counting:
+            self._waiting -= 1
 
 
 class _SecondEar:
@@ -106,7 +110,7 @@ class _SecondEar:
         if whole := self._utterances.feed(pcm):
             self._listen(whole)
         if self._pending and self._pending[0].done():
-            return self._hypothesis(self._pending.popleft().result())
+            return self._hypothesis(_text(self._pending.popleft(), 0))
         return None
 
     def finish(self) -> Hypothesis:
@@ -114,10 +118,7 @@ class _SecondEar:
         self._finished = True
         if rest := self._utterances.finish():
             self._listen(rest)
-        try:
-            texts = [future.result(FINISH_WITHIN_S) for future in self._pending]
-        except TookTooLong as error:
-            raise EarError("the second ear did not finish in time") from error
+        texts = [_text(future, FINISH_WITHIN_S) for future in self._pending]
         return self._hypothesis("，".join(text for text in texts if text)) or Hypothesis("", (), True, self._heard_s)
 
     @property
@@ -130,6 +131,15 @@ class _SecondEar:
 
     def _hypothesis(self, text: str) -> Hypothesis | None:
         return Hypothesis(text, (), True, self._heard_s) if text else None
+
+
+def _text(future: Future[str], within_s: float) -> str:
+    try:
+        return future.result(within_s)
+    except TookTooLong as error:
+        raise EarError("the second ear did not finish in time") from error
+    except (Exception, CancelledError) as error:  # whatever the engine raises; its text could hold what was said
+        raise EarError(f"the second ear failed: {type(error).__name__}") from None
 
 
 def weights(folder: Path) -> Path:

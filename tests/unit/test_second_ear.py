@@ -39,6 +39,7 @@ class _Engine(SecondEar):
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(max_workers=1)
+        self._counting = threading.Lock()
         self._waiting = 0
         self.dropped = 0
         self.go = threading.Event()
@@ -95,6 +96,21 @@ def test_what_cannot_be_kept_up_with_is_dropped_and_counted() -> None:
         engine.open(LISTEN).feed(_tone(1) + _silence(2))
     assert engine.dropped == 3
     engine.go.set()
+    engine.close()
+
+
+def test_an_engine_that_fails_is_an_ear_error_without_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = _Engine()
+
+    def fail(_pcm: bytes) -> str:
+        raise ValueError("我摔倒了")
+
+    monkeypatch.setattr(engine, "write_down", fail)
+    ear = engine.open(LISTEN)
+    with pytest.raises(EarError) as caught:  # noqa: PT012 - as soon as the engine has failed, whichever call meets it
+        ear.feed(_tone(1) + _silence(2))
+        ear.finish()
+    assert "摔倒" not in str(caught.value)
     engine.close()
 
 
