@@ -1,0 +1,44 @@
+"""How a Chinese text is read aloud: runs between pauses, words, numbered-tone Pinyin syllables."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import jieba
+from pypinyin import Style, lazy_pinyin, pinyin
+
+from .phones import sounds
+
+logging.getLogger("jieba").setLevel(logging.WARNING)
+
+HAN = re.compile(r"[\u4e00-\u9fff]+")
+
+Word = list[str]
+"""Syllables such as `ni3`; 5 is the neutral tone."""
+Reading = list[list[Word]]
+"""Runs of words; between runs there is a pause."""
+
+
+def read(text: str) -> Reading:
+    return [[syllables(word) for word in jieba.lcut(run)] for run in HAN.findall(text)]
+
+
+def syllables(word: str) -> Word:
+    return lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False)
+
+
+def toneless(syllable: str) -> str:
+    return syllable.rstrip("012345")
+
+
+def word_sounds(word: str) -> tuple[str, ...] | None:
+    """All sounds of a word in its usual reading; None when a character has none."""
+    found = [sounds(toneless(syllable)) for syllable in syllables(word)]
+    return None if None in found else tuple(sound for part in found if part for sound in part)
+
+
+def character_sounds(character: str, most: int = 2) -> list[tuple[str, ...]]:
+    """The most usual readings of one character that differ without tones."""
+    readings = pinyin(character, heteronym=True, style=Style.NORMAL, v_to_u=False)[0]
+    return list(dict.fromkeys(part for reading in readings if (part := sounds(reading))))[:most]
