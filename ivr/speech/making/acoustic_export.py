@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .kaldi_format import BINARY, EMPTY_DOUBLE, integer, matrix, token, vector
-from .network import CONTEXT, LAYERS, Network
+from .shape import CONTEXT, LAYERS, NORM_EPSILON
 from .transitions import transition_model
 
 Numbers = NDArray[Any]
 
 
-def final_mdl(network: Network, prior: Numbers) -> bytes:
-    return BINARY + transition_model() + _nnet(network, prior)
+def final_mdl(weights: Mapping[str, Numbers], prior: Numbers) -> bytes:
+    """`weights` by their names in `Network`."""
+    return BINARY + transition_model() + _nnet(weights, prior)
 
 
-def _nnet(network: Network, prior: Numbers) -> bytes:
-    weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+def _nnet(weights: Mapping[str, Numbers], prior: Numbers) -> bytes:
     config = [f"input-node name=input dim={len(weights['mean'])}"]
     components: list[tuple[str, bytes]] = []
     scale, shift = weights["inverse_deviation"], -weights["mean"] * weights["inverse_deviation"]
@@ -35,7 +36,7 @@ def _nnet(network: Network, prior: Numbers) -> bytes:
         config.append(f"component-node name={rectified} component={rectified} input={affine}")
         components += [(affine, _affine(linear, bias)), (rectified, _simple("RectifiedLinear", len(bias)))]
         before = rectified
-        scale, shift = _folded(weights, number, network)
+        scale, shift = _folded(weights, number)
     linear, bias = weights["out.weight"][:, :, 0], weights["out.bias"]
     components += [
         ("last", _affine(linear * scale[None], bias + linear @ shift)),
@@ -54,10 +55,10 @@ def _nnet(network: Network, prior: Numbers) -> bytes:
     return out + token("<Priors>") + vector(prior)
 
 
-def _folded(weights: dict[str, Numbers], number: int, network: Network) -> tuple[Numbers, Numbers]:
+def _folded(weights: Mapping[str, Numbers], number: int) -> tuple[Numbers, Numbers]:
     """Batch norm as one scale and one shift."""
     name = f"norms.{number}"
-    scale = weights[f"{name}.weight"] / np.sqrt(weights[f"{name}.running_var"] + network.norms[number].eps)
+    scale = weights[f"{name}.weight"] / np.sqrt(weights[f"{name}.running_var"] + NORM_EPSILON)
     return scale, weights[f"{name}.bias"] - weights[f"{name}.running_mean"] * scale
 
 

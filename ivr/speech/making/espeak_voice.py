@@ -1,6 +1,6 @@
 """espeak-ng speaking Mandarin from numbered Pinyin: a formant synthesiser, nearly free, many throats.
 
-The program is GPL; what it says is its output. Variants listed as tests are never trained on.
+The program is GPL; what it says is its output.
 """
 
 from __future__ import annotations
@@ -15,13 +15,6 @@ from scipy.signal import resample_poly
 from .material import RATE, Sound
 from .reading import Reading
 
-TEST_VARIANTS = ("f3", "f4", "m2", "m6")
-"""Kept for testing: never trained on."""
-TRAINING_VARIANTS = tuple(
-    "f1 f2 f5 m1 m3 m4 m5 m7 m8 Alex Alicia Andrea Andy Annie anika antonio aunty belinda benjamin boris caleb david "
-    "Denis Diogo ed edward gene grandma grandpa iven jacky john lee linda max Michael mike pablo paul pedro quincy rob "
-    "robert sandro steph steph2 travis victor zac klatt klatt2 klatt4".split()
-)
 FULL_SCALE = 32768
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import kaldi_native_fbank as knf
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +31,8 @@ Frames = NDArray[np.float32]
 
 
 def mfcc(sound: Sound) -> Frames:
+    import kaldi_native_fbank as knf
+
     options: Any = knf.MfccOptions()
     options.frame_opts.samp_freq = RATE
     options.frame_opts.snip_edges = True

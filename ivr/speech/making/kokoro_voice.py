@@ -7,7 +7,6 @@ to begin with.
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,17 +30,6 @@ FRAME_S = 0.025
 
 LATE_S = 0.03
 """The sound of a phoneme begins up to 50 ms before its predicted time (seen on bursts and fricatives)."""
-
-TEST_VOICES = ("zf_xiaoni", "zm_yunjian")
-"""Kept for testing: never trained on, not even in a mixture."""
-MANDARIN = ("zf_xiaobei", "zf_xiaoxiao", "zf_xiaoyi", "zm_yunxi", "zm_yunxia", "zm_yunyang")
-OTHERS = tuple(
-    "af_alloy af_aoede af_bella af_heart af_jessica af_kore af_nova af_river af_sarah af_sky am_adam am_echo am_eric "
-    "am_fenrir am_liam am_michael am_onyx am_puck bf_alice bf_emma bf_isabella bf_lily bm_daniel bm_fable bm_george "
-    "ff_siwis hf_alpha hf_beta hm_omega hm_psi if_sara im_nicola jf_alpha jf_gongitsune jf_nezumi jf_tebukuro jm_kumo "
-    "pf_dora pm_alex ef_dora em_alex".split()
-)
-"""Speakers of other languages: mixed with a Mandarin voice they give new throats with a Mandarin accent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +76,6 @@ class KokoroVoice:
         # Token 0 is the padding before, so the token at place p begins where token p (padding counted) ends.
         spans = [(float(ends[a]) - LATE_S, float(ends[b]) - LATE_S, float(ends[c]) - LATE_S) for a, b, c in places]
         return Spoken(resample_poly(np.asarray(sound, np.float64).ravel(), RATE, KOKORO_RATE), spans)
-
-
-def training_voice(rng: random.Random) -> str:
-    """A third as they are; else a mixture of two Mandarin voices, or of one with a foreign one."""
-    own, kind = rng.choice(MANDARIN), rng.random()
-    if kind < 0.3:
-        return own
-    if kind < 0.5:
-        other, share = rng.choice([name for name in MANDARIN if name != own]), rng.uniform(0.4, 0.8)
-    else:
-        other, share = rng.choice(OTHERS), rng.uniform(0.35, 0.75)
-    return f"{own}*{share:.2f}+{other}"
 
 
 def _signs(reading: Reading, known: dict[str, int]) -> tuple[list[str], list[tuple[int, int, int]]]:

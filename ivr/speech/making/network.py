@@ -1,4 +1,4 @@
-"""The acoustic model: a time-delay network of seven layers, one output frame for three input frames."""
+"""The acoustic model, a time-delay network, while it learns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from torch import Tensor, nn
 
 from .front_end import CEPSTRA
 from .phones import PDFS
-
-SUBSAMPLING = 3
-LAYERS = ((5, 1), (3, 1), (3, 3), (3, 3), (3, 3), (3, 6), (3, 9))
-"""(kernel, dilation in input frames); from layer 1 on only every third frame is computed."""
-CONTEXT = sum((kernel - 1) // 2 * dilation for kernel, dilation in LAYERS)
-"""Frames seen on either side: 270 ms, which is also the delay of a partial result."""
-WIDTH = 256
+from .shape import LAYERS, NORM_EPSILON, SUBSAMPLING, WIDTH
 
 
 class Network(nn.Module):  # type: ignore[misc]
@@ -34,7 +28,7 @@ class Network(nn.Module):  # type: ignore[misc]
                     dilation=dilation if number < 2 else dilation // SUBSAMPLING,
                 )
             )
-            self.norms.append(nn.BatchNorm1d(width))
+            self.norms.append(nn.BatchNorm1d(width, NORM_EPSILON))
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Conv1d(width, PDFS, 1)
 

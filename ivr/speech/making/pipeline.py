@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import espeak_voice, synthesis
+from . import synthesis
 from .codecs import ToolsMissing
 from .material import Corpus
+from .voices import kept_for_tests
 
 Progress = Callable[[str], None]
 
@@ -73,7 +74,7 @@ def features(plan: Plan, progress: Progress) -> None:
     _held_back(kokoro, espeak)
     if not plan.first_network.exists():
         data = dataset(by_spans(kokoro), 3, plan.seed, cut=False)
-        first = train(data, Recipe(epochs=4, width=128, warped=False), progress)
+        first = train(data, Recipe(epochs=2, least_steps=500, batch=16, width=128, warped=False), progress)
         save(first, priors(first, data), plan.first_network)
     ask = likelihoods(*load(plan.first_network))
     for corpus, copies in ((kokoro, plan.kokoro_copies), (espeak, 1)):
@@ -89,7 +90,7 @@ def train(plan: Plan, progress: Progress) -> None:
 
     kokoro = Dataset.load(plan.work / f"{synthesis.KOKORO}.npz")
     data = Dataset.joined([kokoro, Dataset.load(plan.work / f"{synthesis.ESPEAK}.npz")])
-    network = run(data, Recipe(epochs=plan.epochs), progress)
+    network = run(data, Recipe(plan.epochs, least_steps=1000), progress)
     # Weighed by the natural voices: how often espeak-ng says a sound is of no interest.
     save(network, priors(network, kokoro), plan.network)
 
@@ -110,7 +111,8 @@ def export(plan: Plan, progress: Progress) -> None:
 
     for folder in ("am", "conf"):
         (plan.target / folder).mkdir(parents=True, exist_ok=True)
-    whole = final_mdl(*load(plan.network))
+    network, prior = load(plan.network)
+    whole = final_mdl({name: value.numpy() for name, value in network.state_dict().items()}, prior)
     (plan.target / "am" / "final.mdl").write_bytes(whole)
     (plan.target / "conf" / "mfcc.conf").write_text(MFCC_CONF)
     (plan.target / "conf" / "model.conf").write_text(MODEL_CONF)
@@ -128,14 +130,9 @@ def evaluate(plan: Plan, progress: Progress, models: list[Path] | None = None) -
 
 
 def _held_back(*corpora: Corpus) -> None:
-    """No voice kept for testing may be learnt from, not even in a mixture."""
-    from .kokoro_voice import TEST_VOICES
-
-    kept = {*TEST_VOICES, *espeak_voice.TEST_VARIANTS}
     for corpus in corpora:
         for utterance in corpus:
-            parts = utterance.voice.replace("*", "+").split("+")
-            if kept.intersection(parts):
+            if kept_for_tests(utterance.voice):
                 raise ValueError(f"{corpus.folder.name}/{utterance.file}: {utterance.voice} is kept for testing")
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 import re
 
-import jieba
 from pypinyin import Style, lazy_pinyin, pinyin
 
 from .phones import sounds
-
-logging.getLogger("jieba").setLevel(logging.WARNING)
 
 HAN = re.compile(r"[\u4e00-\u9fff]+")
 
@@ -20,8 +17,16 @@ Reading = list[list[Word]]
 """Runs of words; between runs there is a pause."""
 
 
+def words(text: str) -> list[str]:
+    """A run of characters cut into words as jieba does."""
+    import jieba
+
+    logging.getLogger("jieba").setLevel(logging.WARNING)
+    return list(jieba.lcut(text))
+
+
 def read(text: str) -> Reading:
-    return [[syllables(word) for word in jieba.lcut(run)] for run in HAN.findall(text)]
+    return [[syllables(word) for word in words(run)] for run in HAN.findall(text)]
 
 
 def syllables(word: str) -> Word:

@@ -13,10 +13,11 @@ import numpy as np
 from ivr.prompts.tools import kokoro_files
 
 from . import espeak_voice
-from .kokoro_voice import TEST_VOICES, KokoroVoice, training_voice
+from .kokoro_voice import KokoroVoice
 from .material import RATE, Corpus, Sound, Utterance
 from .reading import read
 from .texts import Speaker, texts
+from .voices import ESPEAK_TESTS, ESPEAK_TRAINING, KOKORO_TESTS, kokoro_training
 
 Progress = Callable[[str], None]
 KOKORO, ESPEAK = "kokoro", "espeak"
@@ -37,7 +38,7 @@ def train_kokoro(folder: Path, tools_dir: Path, minutes: float, seed: int, progr
     kokoro = KokoroVoice(kokoro_files(tools_dir, progress))
     number, begun = len(done), time.monotonic()
     while seconds < minutes * 60:
-        text, voice, speed = speaker.say(KOKORO_CHARACTERS), training_voice(rng), rng.uniform(0.85, 1.35)
+        text, voice, speed = speaker.say(KOKORO_CHARACTERS), kokoro_training(rng), rng.uniform(0.85, 1.35)
         reading = read(text)
         spoken = kokoro.say(reading, voice, speed)
         length = len(spoken.sound) / RATE
@@ -54,7 +55,7 @@ def train_espeak(folder: Path, minutes: float, seed: int, progress: Progress) ->
     seconds, number = sum(utterance.seconds for utterance in done), len(done)
     rng, speaker = random.Random(seed + number), Speaker(seed + number)
     while seconds < minutes * 60:
-        text, voice = speaker.say(), rng.choice(espeak_voice.TRAINING_VARIANTS)
+        text, voice = speaker.say(), rng.choice(ESPEAK_TRAINING)
         reading = read(text)
         sound = espeak_voice.say(reading, voice, pitch=rng.randint(20, 80), words_per_minute=rng.randint(110, 210))
         if not _audible(sound):
@@ -68,7 +69,7 @@ def train_espeak(folder: Path, minutes: float, seed: int, progress: Progress) ->
 def test_sets(folder: Path, tools_dir: Path, progress: Progress) -> None:
     """Domain phrases by every voice kept back; unseen phrases by these voices in turn."""
     kokoro: KokoroVoice | None = None
-    for synthesiser, voices in ((ESPEAK, espeak_voice.TEST_VARIANTS), (KOKORO, TEST_VOICES)):
+    for synthesiser, voices in ((ESPEAK, ESPEAK_TESTS), (KOKORO, KOKORO_TESTS)):
         for name, pairs in ((UNSEEN, _in_turn(voices)), (DOMAIN, product(texts().domain, voices))):
             corpus = Corpus(folder / f"{synthesiser}-{name}")
             there = {utterance.file for utterance in corpus}

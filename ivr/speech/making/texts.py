@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,10 +51,11 @@ def frequent_words(most: int) -> list[tuple[str, int]]:
 class Speaker:
     """Endless utterances, the same for the same seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, words: Sequence[str] = ()) -> None:
+        """`words`: besides the hotline's own texts; without them the most frequent ones."""
         self._rng = random.Random(seed)
         self._texts = texts()
-        self._words = [word for word, _ in frequent_words(FREQUENT)]
+        self._words = list(words) or [word for word, _ in frequent_words(FREQUENT)]
 
     def say(self, characters: int = 1) -> str:
         """At least so many characters, of several parts if need be; never one of the unseen phrases."""

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from .features import Dataset
 from .front_end import Frames
-from .network import CONTEXT, SUBSAMPLING, Network
+from .network import Network
 from .phones import PDFS
+from .shape import CONTEXT, SUBSAMPLING
 from .warping import TO_MEL, random_maps
 
 CHUNK = 216
 """Frames of one training example, a multiple of SUBSAMPLING."""
-BATCH = 64
+ASKED_AT_ONCE = 64
 UNKNOWN = -100
 SHORTEST = 6
 WARM_UP_STEPS = 100
@@ -35,6 +36,9 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Recipe:
     epochs: int
+    least_steps: int = 0
+    """With little material more epochs, until there are so many steps."""
+    batch: int = 32
     rate: float = 2e-3
     width: int = 256
     warped: bool = True
@@ -95,15 +99,17 @@ def train(data: Dataset, recipe: Recipe, progress: Progress, begin_with: Network
         network.inverse_deviation.copy_(torch.from_numpy(1 / sample.std(0)))
     mean_mel = (sample @ TO_MEL).mean(0)
     optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.rate, weight_decay=1e-3)
-    steps = max(1, len(packed.starts(None)) // BATCH * recipe.epochs)
+    per_epoch = max(1, len(packed.starts(None)) // recipe.batch)
+    epochs = max(recipe.epochs, -(-recipe.least_steps // per_epoch))
+    steps = per_epoch * epochs
     step, begun = 0, time.monotonic()
     network.train()
-    for epoch in range(recipe.epochs):
+    for epoch in range(epochs):
         starts = packed.starts(rng)
         rng.shuffle(starts)
         losses, right, asked = 0.0, 0, 0
-        for first in range(0, len(starts) - BATCH + 1, BATCH):
-            frames, labels = packed.batch(starts[first : first + BATCH])
+        for first in range(0, len(starts) - recipe.batch + 1, recipe.batch):
+            frames, labels = packed.batch(starts[first : first + recipe.batch])
             if recipe.warped:
                 matrices, offsets = random_maps(len(frames), numbers, mean_mel)
                 frames = torch.bmm(frames, torch.from_numpy(matrices)) + torch.from_numpy(offsets)[:, None]
@@ -124,7 +130,7 @@ def train(data: Dataset, recipe: Recipe, progress: Progress, begin_with: Network
             losses += float(loss)
             step += 1
             if step % 100 == 0:
-                loss_so_far = losses / (first // BATCH + 1)
+                loss_so_far = losses / (first // recipe.batch + 1)
                 progress(f"step {step}/{steps} loss {loss_so_far:.3f}, {time.monotonic() - begun:.0f} s")
         progress(f"epoch {epoch}: frames right {right / max(1, asked):.3f}, {time.monotonic() - begun:.0f} s")
     network.eval()
@@ -139,8 +145,8 @@ def priors(network: Network, data: Dataset) -> NDArray[np.float64]:
     random.Random(1).shuffle(starts)
     total = np.zeros(PDFS)
     with torch.no_grad():
-        for first in range(0, min(len(starts), PRIOR_CHUNKS), BATCH):
-            frames, labels = packed.batch(starts[first : first + BATCH])
+        for first in range(0, min(len(starts), PRIOR_CHUNKS), ASKED_AT_ONCE):
+            frames, labels = packed.batch(starts[first : first + ASKED_AT_ONCE])
             total += network(frames).softmax(-1)[labels != UNKNOWN].sum(0).numpy()
     return np.asarray(total / total.sum())
 
