@@ -67,6 +67,7 @@ def test_every_common_character_can_be_spoken_and_every_sound_is_needed() -> Non
     assert [character for character, readings in spoken.items() if not readings] == []
     readings = {r for c in spoken for r in pinyin(c, heteronym=True, style=Style.NORMAL, v_to_u=False)[0]}
     assert {sound for r in readings for sound in sounds(r) or ()} >= set(INITIALS) | set(FINALS) - {"ueng"}
+    assert word_sounds("嗯") == ("en",)
     assert word_sounds("喘不上气") == ("ch", "uan", "b", "u", "sh", "ang", "q", "i")
 
 

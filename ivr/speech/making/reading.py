@@ -11,6 +11,9 @@ from .phones import sounds
 
 HAN = re.compile(r"[\u4e00-\u9fff]+")
 
+HUMMED = ("n", "ng", "m")
+"""嗯, spelt as one consonant, is spoken much like en."""
+
 Word = list[str]
 """Syllables such as `ni3`; 5 is the neutral tone."""
 Reading = list[list[Word]]
@@ -30,7 +33,8 @@ def read(text: str) -> Reading:
 
 
 def syllables(word: str) -> Word:
-    return lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False)
+    spelt = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False)
+    return [f"en{syllable[-1]}" if toneless(syllable) in HUMMED else syllable for syllable in spelt]
 
 
 def toneless(syllable: str) -> str:
@@ -46,4 +50,5 @@ def word_sounds(word: str) -> tuple[str, ...] | None:
 def character_sounds(character: str, most: int = 2) -> list[tuple[str, ...]]:
     """The most usual readings of one character that differ without tones."""
     readings = pinyin(character, heteronym=True, style=Style.NORMAL, v_to_u=False)[0]
-    return list(dict.fromkeys(part for reading in readings if (part := sounds(reading))))[:most]
+    spelt = ["en" if reading in HUMMED else reading for reading in readings]
+    return list(dict.fromkeys(part for reading in spelt if (part := sounds(reading))))[:most]

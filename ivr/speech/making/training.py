@@ -127,7 +127,7 @@ def train(data: Dataset, recipe: Recipe, progress: Progress, begin_with: Network
             known = labels != UNKNOWN
             right += int((outputs.argmax(-1)[known] == labels[known]).sum())
             asked += int(known.sum())
-            losses += float(loss)
+            losses += float(loss.detach())
             step += 1
             if step % 100 == 0:
                 loss_so_far = losses / (first // recipe.batch + 1)
