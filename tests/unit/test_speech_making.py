@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pypinyin import Style, pinyin
 
 from ivr.prompts import alaw
 from ivr.speech.making import acoustic_export, codecs, graph, kaldi_format, transitions
+from ivr.speech.making.__main__ import main
 from ivr.speech.making.alignment import from_spans, spoken_sounds, viterbi
 from ivr.speech.making.front_end import CEPSTRA, middles
 from ivr.speech.making.material import Corpus, Utterance
@@ -279,3 +281,22 @@ def test_the_nearest_phrase() -> None:
     assert nearest("着火了", phrases) == "着火了"
     assert nearest("天气很好", phrases) is None
     assert nearest("", phrases) is None
+
+
+def test_what_is_missing_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("synthesis", "kokoro_voice", "pipeline"):
+        monkeypatch.delitem(sys.modules, f"ivr.speech.making.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert main(["graph"]) == 1
+    assert "onnxruntime" in (said := capsys.readouterr().err) or "scipy" in said
+    assert "pip install -r ivr/speech/making/requirements.txt" in said
+    assert said.count("\n") == 1
+
+
+def test_missing_openfst_is_said_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(codecs.ToolsMissing, match="apt-get install libfst-tools"):
+        graph.write_graph({"啊": [("a",)]}, tmp_path / "model", tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []

@@ -37,7 +37,8 @@ class Plan:
     kokoro_minutes: float = 45
     espeak_minutes: float = 120
     kokoro_copies: int = 6
-    epochs: int = 5
+    epochs: int = 4
+    least_steps: int = 1000
     seed: int = 11
 
     @property
@@ -74,7 +75,7 @@ def features(plan: Plan, progress: Progress) -> None:
     _held_back(kokoro, espeak)
     if not plan.first_network.exists():
         data = dataset(by_spans(kokoro), 3, plan.seed, cut=False)
-        first = train(data, Recipe(epochs=2, least_steps=500, batch=16, width=128, warped=False), progress)
+        first = train(data, Recipe(epochs=2, least_steps=500, width=128, warped=False), progress)
         save(first, priors(first, data), plan.first_network)
     ask = likelihoods(*load(plan.first_network))
     for corpus, copies in ((kokoro, plan.kokoro_copies), (espeak, 1)):
@@ -90,7 +91,7 @@ def train(plan: Plan, progress: Progress) -> None:
 
     kokoro = Dataset.load(plan.work / f"{synthesis.KOKORO}.npz")
     data = Dataset.joined([kokoro, Dataset.load(plan.work / f"{synthesis.ESPEAK}.npz")])
-    network = run(data, Recipe(plan.epochs, least_steps=1000), progress)
+    network = run(data, Recipe(plan.epochs, least_steps=plan.least_steps), progress)
     # Weighed by the natural voices: how often espeak-ng says a sound is of no interest.
     save(network, priors(network, kokoro), plan.network)
 

@@ -38,7 +38,7 @@ class Recipe:
     epochs: int
     least_steps: int = 0
     """With little material more epochs, until there are so many steps."""
-    batch: int = 32
+    batch: int = 16
     rate: float = 2e-3
     width: int = 256
     warped: bool = True
