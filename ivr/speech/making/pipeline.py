@@ -42,10 +42,6 @@ class Plan:
     seed: int = 11
 
     @property
-    def first_network(self) -> Path:
-        return self.work / "first.pt"
-
-    @property
     def network(self) -> Path:
         return self.work / "network.pt"
 
@@ -69,15 +65,13 @@ def material(plan: Plan, progress: Progress) -> None:
 def features(plan: Plan, progress: Progress) -> None:
     """A first small network learns from Kokoro's own times; with it all material is aligned anew."""
     from .features import by_network, by_spans, dataset
-    from .training import Recipe, likelihoods, load, priors, save, train
+    from .training import Recipe, likelihoods, priors, train
 
     kokoro, espeak = plan.corpus(synthesis.KOKORO), plan.corpus(synthesis.ESPEAK)
     _held_back(kokoro, espeak)
-    if not plan.first_network.exists():
-        data = dataset(by_spans(kokoro), 3, plan.seed, cut=False)
-        first = train(data, Recipe(epochs=2, least_steps=500, width=128, warped=False), progress)
-        save(first, priors(first, data), plan.first_network)
-    ask = likelihoods(*load(plan.first_network))
+    timed = dataset(by_spans(kokoro), 3, plan.seed, cut=False)
+    first = train(timed, Recipe(epochs=2, least_steps=500, width=128, warped=False), progress)
+    ask = likelihoods(first, priors(first, timed))
     for corpus, copies in ((kokoro, plan.kokoro_copies), (espeak, 1)):
         data = dataset(by_network(corpus, ask), copies, plan.seed, cut=True)
         data.save(plan.work / f"{corpus.folder.name}.npz")
