@@ -109,6 +109,7 @@ class WaitingOut(BaseModel):
     since: datetime
     position: int
     priority: int
+    category: str | None = None
 
 
 class AgentOut(BaseModel):

@@ -20,7 +20,7 @@ TICK_S = 1.0
 FRESH_S = 3.0
 ALL = "*"
 # Kinds whose events change no fragment by themselves. Any other unknown kind (an import of elders) changes all.
-UNSEEN = {"alarm", "file", "node", "outbound", "speech", "survey", "ticket", "token"}
+UNSEEN = {"alarm", "file", "node", "outbound", "survey", "ticket", "token"}
 
 
 class Render(Protocol):
@@ -37,7 +37,7 @@ def touched(event: JournalEvent) -> set[str]:
     """The fragments that an event may change, without their variants."""
     family = event.kind.partition(".")[0]
     names: set[str] = set()
-    if family == "call":
+    if family in ("call", "speech"):  # what is heard may fill the category of one who waits
         names.add("queue")
     elif family in ("agent", "user"):
         names |= {"seats", "alert", f"seat:{event.extension}"}

@@ -78,6 +78,8 @@ def story(event: EventOut, incident: IncidentOut) -> str:
         parts.append(words.OUTCOMES.get(outcome) or words.CLOSE_OUTCOMES.get(outcome, str(outcome)))
     if kind := told.get("alarm_kind"):
         parts.append(words.ALARM_KINDS.get(kind, str(kind)))
+    if meaning := told.get("meaning"):
+        parts.append(words.MEANINGS.get(meaning, str(meaning)))
     if why := told.get("why"):
         parts.append(words.WHYS.get(why, str(why)))
     if by := told.get("by"):

@@ -18,7 +18,7 @@ SHOWN = 200
 def waiting(conn: Connection, eyes: Eyes) -> list[WaitingOut]:
     """Answered and not yet with a person, in order of arrival."""
     rows = conn.execute(
-        select(call, ticket.c.elder_choices)
+        select(call, ticket.c.elder_choices, ticket.c.category)
         .outerjoin(ticket, ticket.c.no == call.c.ticket_no)
         .where(
             call.c.ended_at.is_(None),
@@ -41,6 +41,7 @@ def waiting(conn: Connection, eyes: Eyes) -> list[WaitingOut]:
             since=row.arrived_at,
             position=place,
             priority=0,
+            category=row.category,
         )
         for place, row in enumerate(rows, 1)
     ]

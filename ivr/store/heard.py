@@ -34,10 +34,20 @@ class SqlHeard:
         return HeardCall(row.id, row.ticket_no, arrived)
 
     async def heard(self, heard: HeardCall, meaning: str, score: int, *, category: bool) -> None:
-        """Journal it; with `category` it also fills an empty category of the ticket. A person's word stands."""
+        """Journal it; with `category` it also fills an empty category of the ticket. A person's word stands.
+
+        Of a call that has become an incident it stands in the incident's record: who takes it sees what was heard."""
 
         def change(tx: Tx) -> None:
-            tx.event("speech.heard", call_id=heard.id, ticket_no=heard.ticket_no, meaning=meaning, score=score)
+            incident_id = tx.conn.scalar(select(call.c.incident_id).where(call.c.id == heard.id))
+            tx.event(
+                "speech.heard",
+                incident_id=incident_id,
+                call_id=heard.id,
+                ticket_no=heard.ticket_no,
+                meaning=meaning,
+                score=score,
+            )
             if category and heard.ticket_no is not None:
                 tx.conn.execute(
                     update(ticket)

@@ -67,6 +67,18 @@ async def test_nobody_waits_who_is_with_a_person_or_gone_or_an_emergency(store: 
     assert (row.kind, row.incident_id, row.outcome) == ("emergency", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "emergency")
 
 
+async def test_what_made_a_call_an_incident_stands_in_the_incidents_record(store: Store, heard: SqlHeard) -> None:
+    found = await begin(store, heard)
+    await heard.heard(found, "service.meal", 90, category=True)
+    await heard.became_incident(found, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    await heard.heard(found, "distress.fall", 95, category=False)
+    told = [event for event in await Journal(store).after(0) if event.kind == "speech.heard"]
+    assert [(event.incident_id, event.data["meaning"]) for event in told] == [
+        (None, "service.meal"),
+        ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "distress.fall"),
+    ]
+
+
 async def test_a_connected_caller_does_not_wait(store: Store, heard: SqlHeard) -> None:
     await begin(store, heard)
     await SqlCalls(store, "node1").connected("1.1", "1001", 3)
