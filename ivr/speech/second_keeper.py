@@ -173,7 +173,7 @@ def weights_folder(settings: Settings) -> Path:
 
 def missing(folder: Path) -> str:
     """What keeps it from starting, as far as can be told without loading anything; empty: nothing known."""
-    how = "pip install 'yinling[second-ear]'"
+    how = "pip install '.[second-ear]'"
     if find_spec(ENGINE) is None:
         return f"no {ENGINE}; {how}"
     if not (folder / "model.bin").is_file() and (gone := [name for name in PACKAGES if find_spec(name) is None]):

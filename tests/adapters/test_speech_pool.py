@@ -24,6 +24,7 @@ from tests.calls.harness.g711 import decode_alaw
 from tests.calls.spoken import clip
 from tests.doubles.aeap_side import SILENT_PCM, AeapSide
 from tests.doubles.patience import until
+from tests.doubles.scripted_second_ear import SPEECH_WITH_IT, script
 
 
 @pytest.fixture
@@ -166,18 +167,10 @@ async def test_nothing_of_it_outlives_it(tmp_path: Path, port: int) -> None:
 # ---- the second ear
 
 
-def with_second_ear(folder: Path, says: str = "我从床上掉下来了起不来", slow_s: float = 0) -> dict[str, Any]:
+def with_second_ear(folder: Path, slow_s: float = 0) -> dict[str, Any]:
     """A scripted one in a process of its own, started as Whisper's is."""
-    weights = folder / "models" / "second-ear"
-    weights.mkdir(parents=True)
-    (weights / "says").write_text(says)
-    (weights / "slow").write_text(str(slow_s))
-    scripted = (
-        "import sys, ivr.cli, ivr.speech.second_keeper as k; k.missing = lambda _: '';"
-        "k.PROGRAM = ('-m', 'tests.doubles.scripted_second_ear'); k.SILENT_S, k.HANG_S = 1.5, 3.0;"
-        "sys.exit(ivr.cli.main(['speech']))"
-    )
-    return {"program": ["-c", scripted], "IVR_SPEECH_SECOND_EAR": "true"}
+    script(folder, "我从床上掉下来了起不来", slow_s)
+    return {"program": SPEECH_WITH_IT, "IVR_SPEECH_SECOND_EAR": "true"}
 
 
 def second(running: Running) -> dict[str, Any]:

@@ -18,6 +18,21 @@ from ivr.speech.grammar import load_grammar
 from ivr.speech.second_line import SecondLine
 from ivr.speech.second_process import Desk, run, stand_back
 
+SPEECH_WITH_IT = (
+    "-c",
+    "import sys, ivr.cli, ivr.speech.second_keeper as k; k.missing = lambda _: '';"
+    "k.PROGRAM = ('-m', 'tests.doubles.scripted_second_ear'); k.SILENT_S, k.HANG_S = 1.5, 3.0;"
+    "sys.exit(ivr.cli.main(['speech']))",
+)
+"""`ivr speech` that starts this in place of Whisper; `script` says what it hears."""
+
+
+def script(data_dir: Path, says: str, slow_s: float = 0) -> None:
+    folder = data_dir / "models" / "second-ear"
+    folder.mkdir(parents=True)
+    (folder / "says").write_text(says)
+    (folder / "slow").write_text(str(slow_s))
+
 
 class Writes:
     """`says`, in turn, the last again and again; it waits for `go` before each."""

@@ -132,7 +132,7 @@ def test_a_second_ear_that_is_asked_for_and_missing_is_said(
     assert len(only(doctor._speech, settings)) == 1, "nobody asked for it"
     finding = only(doctor._speech, wanted)[-1]
     assert finding.mark == WARNING
-    assert "no no_such_engine; pip install 'yinling[second-ear]'" in finding.en
+    assert "no no_such_engine; pip install '.[second-ear]'" in finding.en
     monkeypatch.setattr(second_keeper, "ENGINE", "json")
     monkeypatch.setattr(second_keeper, "PACKAGES", ("no_such_package", "json"))
     assert "no no_such_package" in only(doctor._speech, wanted)[-1].en
