@@ -11,7 +11,7 @@ from agent_console import keys
 from agent_console.errors import Handler
 from agent_console.eyes import MASKED
 from agent_console.queries import board, queue
-from agent_console.status import read_parts, read_speech
+from agent_console.status import SECOND_EAR_COUNTS, SECOND_EAR_STATES, read_parts, read_speech
 
 
 @web.middleware
@@ -46,5 +46,7 @@ async def refresh(app: web.Application) -> None:
     metrics.speech_streams.set(speech.streams)
     metrics.set_groups(metrics.speech_free, {kind: speech.free.get(kind, 0) for kind in ("urgent", "ordinary")})
     metrics.set_groups(metrics.speech_done, speech.counts)
+    metrics.set_groups(metrics.second_ear_state, {state: float(state == speech.second) for state in SECOND_EAR_STATES})
+    metrics.set_groups(metrics.second_ear_done, dict.fromkeys(SECOND_EAR_COUNTS, 0.0) | speech.second_counts)
     parts = read_parts(app[keys.SETTINGS].data_dir, database_ok=True)
     metrics.set_groups(metrics.parts, {name: float(part.state == "ok") for name, part in parts.items()})

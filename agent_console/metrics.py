@@ -46,6 +46,13 @@ class Metrics:
         self.speech_done = Gauge(
             "yinling_speech_done", "What the living workers have counted since they started", ["what"], registry=r
         )
+        self.second_ear_state = Gauge("yinling_second_ear_state", "1: it is so", ["state"], registry=r)
+        self.second_ear_done = Gauge(
+            "yinling_second_ear_done",
+            "Utterances that the living second ear heard, dropped, failed at; and those that wait",
+            ["what"],
+            registry=r,
+        )
 
     def set_groups(self, gauge: Gauge, values: Mapping[str, float]) -> None:
         for name, value in values.items():

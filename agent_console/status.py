@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 STALE_S = 5.0
+SECOND_EAR_STATES = ("off", "loading", "ready", "away")
+SECOND_EAR_COUNTS = ("heard", "dropped", "failed", "waiting")
 DEVICE_STATES = ("idle", "ringing", "in_use", "unavailable")
 # The supervisor's words -> ours.
 _STATES = {"ready": "ok", "starting": "starting", "waiting": "starting", "restarting": "starting"}
@@ -62,6 +64,9 @@ class SpeechSays:
     streams: int = 0
     free: dict[str, int] = field(default_factory=dict)
     counts: dict[str, float] = field(default_factory=dict)
+    second: str = "off"
+    """The second ear: off · loading · ready · away."""
+    second_counts: dict[str, float] = field(default_factory=dict)
 
 
 def read_speech(data_dir: Path, now: datetime | None = None) -> SpeechSays:
@@ -74,6 +79,7 @@ def read_speech(data_dir: Path, now: datetime | None = None) -> SpeechSays:
         for worker in workers:
             for name, value in worker["counts"].items():
                 counts[str(name)] = counts.get(str(name), 0.0) + float(value)
+        second = says.get("second_ear") or {}
         return SpeechSays(
             True,
             _pid(says.get("pid")),
@@ -82,6 +88,8 @@ def read_speech(data_dir: Path, now: datetime | None = None) -> SpeechSays:
             sum(int(worker["streams"]) for worker in workers),
             {kind: int(says[f"free_{kind}"]) for kind in ("urgent", "ordinary")},
             counts,
+            str(second.get("state", "off")),
+            {str(name): float(value) for name, value in (second.get("counts") or {}).items()},
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         return SpeechSays()

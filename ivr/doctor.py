@@ -275,6 +275,8 @@ def _speech(settings: Settings) -> Iterator[Finding]:
             f"{model.name} only dictates and ignores word lists: it needs more of the processor",
         )
     yield from _speech_now(settings)
+    if settings.speech_second_ear:
+        yield from _second_ear(settings)
 
 
 def _speech_now(settings: Settings) -> Iterator[Finding]:
@@ -294,6 +296,40 @@ def _speech_now(settings: Settings) -> Iterator[Finding]:
             f"语音识别没有在运行，来电用按键和人工；见 {settings.log_dir / 'speech.log'}",
             f"speech recognition does not run, calls go on with keys and people; see {settings.log_dir / 'speech.log'}",
         )
+
+
+def _second_ear(settings: Settings) -> Iterator[Finding]:
+    """Asked for: can it start, and while the system runs, is it there?"""
+    from ivr.speech.second_keeper import missing, weights_folder
+    from ivr.speech.status import SpeechStatus
+    from ivr.supervisor.preflight import is_running
+
+    if not settings.listen_while_waiting:
+        yield Finding(
+            WARNING,
+            "设置了 speech_second_ear，但 listen_while_waiting 关着：第二只耳朵没有事做",
+            "speech_second_ear is on and listen_while_waiting is off: the second ear has nothing to hear",
+        )
+    if why := missing(weights_folder(settings)):
+        yield Finding(
+            WARNING,
+            f"设置了 speech_second_ear，但没有安装（{why}）：等候时听不出句子里的求救，来电照常",
+            f"the second ear is asked for and missing ({why}): distress inside sentences is not heard, calls go on",
+        )
+        return
+    if not is_running(settings.data_dir.resolve()):
+        yield Finding(OK, "第二只耳朵已安装", "the second ear is installed")
+        return
+    second = SpeechStatus(settings.data_dir).read().get("second_ear", {})
+    state, counts = second.get("state", "away"), second.get("counts") or {}
+    heard, dropped = counts.get("heard", 0), counts.get("dropped", 0)
+    zh = {"ready": "在听", "loading": "正在装入"}.get(state, "不在，来电照常")
+    en = {"ready": "hears", "loading": "is loading"}.get(state, "is away, calls go on")
+    yield Finding(
+        OK if state in ("ready", "loading") else WARNING,
+        f"第二只耳朵{zh}：听了 {heard} 句，来不及听 {dropped} 句",
+        f"the second ear {en}: {heard} utterances heard, {dropped} dropped",
+    )
 
 
 def _clock(_settings: Settings) -> Iterator[Finding]:

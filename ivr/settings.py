@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     """Streams that one worker hears at once; beyond, calls go on with keys and a person."""
     speech_slots_for_emergencies: Annotated[int, Field(ge=0, le=199)] = 3
     """Of these, how many are kept for calls of an emergency."""
+    speech_second_ear: bool = False
+    """A caller who waits is heard by a second engine too, which finds distress inside sentences (docs/speech.md). One
+    process more: 446 MB, 0.4 of a core while somebody speaks. Needs the extra `second-ear`; without it calls go on."""
     listen_while_waiting: bool = True
     """A caller in the queue is heard: what he asks for is noted, and a word of distress makes his call an emergency."""
 

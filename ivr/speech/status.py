@@ -29,8 +29,10 @@ def path_in(data_dir: Path) -> Path:
     return data_dir.resolve() / "run" / "speech.json"
 
 
-def write_status(path: Path, pid: int, model: str, workers: Mapping[str, WorkerSays], restarts: int) -> None:
-    """Whole or not at all; raises OSError."""
+def write_status(
+    path: Path, pid: int, model: str, workers: Mapping[str, WorkerSays], restarts: int, second: Mapping[str, object]
+) -> None:
+    """Whole or not at all; raises OSError. `second`: of the second ear (second_keeper.SecondSays)."""
     said = {
         "at": time.time(),
         "pid": pid,
@@ -38,6 +40,7 @@ def write_status(path: Path, pid: int, model: str, workers: Mapping[str, WorkerS
         "restarts": restarts,
         "free_urgent": sum(w.free_urgent for w in workers.values() if w.state == "ready"),
         "free_ordinary": sum(w.free_ordinary for w in workers.values() if w.state == "ready"),
+        "second_ear": dict(second),
         "workers": {name: asdict(worker) for name, worker in workers.items()},
     }
     fresh = path.with_suffix(".new")

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from ivr.speech import aeap
+from ivr.speech import aeap, beside
 from ivr.speech.aeap import AeapError, Request
+from ivr.speech.beside import Beside
 from ivr.speech.ear import EarError, Recogniser
-from ivr.speech.grammar import Grammar
+from ivr.speech.grammar import Grammar, is_distress
+from ivr.speech.second_line import SecondLine
 from ivr.speech.slots import Slots
 from ivr.speech.turn import UNKNOWN_SPEECH, Turn, Verdict
 from ivr.speech.voice import Voice
@@ -31,6 +33,9 @@ MOST_AT_ONCE = 8000
 MOST_PENDING = 80_000
 """Bytes (5 s) that may wait for a thread; beyond, the oldest are dropped: words of 5 s ago help nobody."""
 LONGEST_PROMPT_MS = 600_000
+LOST_AFTER = 8000
+"""Bytes of sound (0.5 s) after a result: it did not end its RECOGNIZE, which takes a few milliseconds."""
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -58,6 +63,19 @@ class Hall:
     slots: Slots
     threads: Executor
     counts: Counts
+    second: SecondLine | None = None
+    """To the second ear, where a centre wants one; what it hears comes late or never."""
+
+
+@dataclass
+class Told:
+    """A result."""
+
+    meaning: str
+    score: int
+    grammar: str
+    since: int = 0
+    """Bytes of sound that came after it."""
 
 
 class Stream:
@@ -74,6 +92,8 @@ class Stream:
         self._pending = bytearray()
         self._work: asyncio.Task[None] | None = None
         self._serial = itertools.count(1)
+        self._beside: Beside | None = None
+        self._told: Told | None = None
 
     async def run(self) -> None:
         """Until Asterisk closes, or says something that is not AEAP."""
@@ -84,6 +104,8 @@ class Stream:
             async for message in self._ws:
                 if message.type is WSMsgType.BINARY:
                     self._hear(message.data)
+                    await self._tell_late()
+                    await self._tell_again(len(message.data))
                 elif message.type is WSMsgType.TEXT:
                     if (request := aeap.parse(message.data)) is not None:
                         await self._ws.send_str(self._answer(request))
@@ -135,9 +157,15 @@ class Stream:
         self._pending.clear()
         if self._work is not None:
             self._work.cancel()
+        self._end_beside()
         if self._has_slot:
             self._has_slot = False
             self._hall.slots.give_back()
+
+    def _end_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.end()
+            self._beside = None
 
     # ---- what Asterisk asks
 
@@ -184,6 +212,12 @@ class Stream:
         self._turn_no += 1
         self._grammar = grammar
         self._hall.counts.turns += 1
+        self._told = None
+        second = self._hall.second
+        if second is None or grammar.name != beside.GRAMMAR or self._urgent:
+            self._end_beside()
+        elif self._beside is None:
+            self._beside = Beside(second, next(_numbers))
 
     # ---- what the speaker says
 
@@ -212,34 +246,74 @@ class Stream:
             piece = bytes(self._pending[: min(MOST_AT_ONCE, len(self._pending) // 2 * 2)])
             del self._pending[: len(piece)]
             arrived = loop.time()
-            turn, number = self._turn, self._turn_no
+            turn, number, aside = self._turn, self._turn_no, self._beside
             try:
-                turn, verdict = await loop.run_in_executor(self._hall.threads, self._feed, turn, grammar, piece)
+                turn, verdict, whole = await loop.run_in_executor(
+                    self._hall.threads, self._feed, turn, grammar, piece, aside
+                )
             except EarError as fault:
                 self._hall.counts.faults += 1
                 log.error("%s: this stream hears no more", fault)
                 self._grammar = None
                 return
+            if aside is not None and whole is not None:
+                aside.send(whole)
             if self._turn_no != number:  # another turn began meanwhile
+                if aside is not None and verdict is not None and is_distress(verdict.meaning):
+                    aside.keep(verdict.meaning, verdict.score)
                 continue
             self._turn = turn
             if verdict is not None:
-                self._grammar = self._turn = None
-                await self._report(grammar, verdict, loop.time() - arrived)
+                if aside is not None:
+                    aside.settle()
+                counts = self._hall.counts
+                counts.lag_s = [*counts.lag_s[-99:], loop.time() - arrived]
+                await self._report(Told(verdict.meaning, verdict.score, grammar.name))
 
-    def _feed(self, turn: Turn | None, grammar: Grammar, piece: bytes) -> tuple[Turn, Verdict | None]:
-        """In a thread."""
+    def _feed(
+        self, turn: Turn | None, grammar: Grammar, piece: bytes, aside: Beside | None
+    ) -> tuple[Turn, Verdict | None, bytes | None]:
+        """In a thread. The last is an utterance that has ended, for the second ear."""
+        whole = aside.cut(piece) if aside is not None else None
         if turn is None:
             turn = Turn(grammar, lambda: self._hall.recogniser.open(grammar), self._prompt_s, self._voice)
-        return turn, turn.feed(piece)
+        return turn, turn.feed(piece), whole
 
-    async def _report(self, grammar: Grammar, verdict: Verdict, lag_s: float) -> None:
+    # ---- what is told
+
+    async def _report(self, told: Told) -> None:
+        """The turn's only result: Asterisk's RECOGNIZE ends with it."""
+        self._grammar = self._turn = None
         counts = self._hall.counts
-        if verdict.meaning == UNKNOWN_SPEECH:
+        if told.meaning == UNKNOWN_SPEECH:
             counts.unknown += 1
         else:
             counts.understood += 1
-            counts.distress += verdict.meaning.startswith("distress.")
-        counts.lag_s = [*counts.lag_s[-99:], lag_s]
-        number = f"r{next(self._serial)}"
-        await self._ws.send_str(aeap.results(number, verdict.meaning, verdict.score, grammar.name))
+            counts.distress += is_distress(told.meaning)
+        self._told = told
+        await self._send(told)
+
+    async def _send(self, told: Told) -> None:
+        await self._ws.send_str(aeap.results(f"r{next(self._serial)}", told.meaning, told.score, told.grammar))
+
+    async def _tell_late(self) -> None:
+        """What the second ear heard, as the turn's result. Only here, after sound: while none comes no RECOGNIZE runs,
+        and Asterisk throws away what comes between two (res_agi.c starts the engine anew when it is DONE)."""
+        grammar, aside = self._grammar, self._beside
+        if grammar is None or aside is None:
+            return
+        late = aside.take(speaking=self._voice.began_s is not None)
+        if late is not None:
+            self._turn_no += 1  # what the recogniser's thread is at belongs to this turn no more
+            await self._report(Told(late.meaning, late.score, grammar.name))
+
+    async def _tell_again(self, length: int) -> None:
+        """A result that came just between two RECOGNIZE of the same turn is lost, and nobody sets the grammar anew: the
+        ear would stay deaf. With a result that was taken, sound ends."""
+        told = self._told
+        if told is None or told.grammar != beside.GRAMMAR:
+            return
+        told.since += length
+        if told.since >= LOST_AFTER:
+            told.since = 0
+            await self._send(told)

@@ -1,7 +1,8 @@
 """One worker process: a model, its threads, and the connections that the pool hands over.
 
 Started by the pool as `python -m ivr.speech.worker FD MODEL`; FD is its end of a socket pair. Over it come accepted
-connections (as descriptors), and back goes a line of JSON five times a second. When the pool is gone, so is the worker.
+connections and a line to the second ear (as descriptors), and back goes a line of JSON five times a second. When the
+pool is gone, so is the worker.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 from ivr.errors import PlainError
 from ivr.settings import Settings, load_settings
 from ivr.speech.grammar import grammar_names, load_grammar
+from ivr.speech.second_keeper import LINE
+from ivr.speech.second_line import SecondLine
 from ivr.speech.server import open_server
 from ivr.speech.slots import Slots
 from ivr.speech.stream import Counts, Hall
@@ -41,7 +44,8 @@ def build_hall(settings: Settings, model: Path) -> Hall:
         recogniser.open(grammar)
     slots = Slots(settings.speech_slots, settings.speech_slots_for_emergencies)
     threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ear")
-    return Hall(recogniser, grammars, slots, threads, Counts())
+    second = SecondLine() if settings.speech_second_ear else None
+    return Hall(recogniser, grammars, slots, threads, Counts(), second)
 
 
 async def serve(control: socket.socket, hall: Hall) -> None:
@@ -65,6 +69,9 @@ async def serve(control: socket.socket, hall: Hall) -> None:
             for number in handed:
                 connection = socket.socket(fileno=number)
                 connection.setblocking(False)
+                if said == LINE:
+                    await _to_second_ear(hall, connection)
+                    continue
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with contextlib.suppress(OSError):  # gone already
                     await loop.connect_accepted_socket(runner.server, connection)
@@ -77,16 +84,28 @@ async def serve(control: socket.socket, hall: Hall) -> None:
         await runner.cleanup()
 
 
+async def _to_second_ear(hall: Hall, connection: socket.socket) -> None:
+    if hall.second is None:
+        connection.close()
+        return
+    try:
+        await hall.second.attach(connection)
+    except OSError as error:  # it went as it came
+        log.warning("no line to the second ear: %s", error.strerror)
+        connection.close()
+
+
 async def _tell(control: socket.socket, hall: Hall) -> None:
     """How many are heard, and that the event loop turns."""
     while True:
         slots, counts = hall.slots, asdict(hall.counts)
         lags = sorted(counts.pop("lag_s"))
+        second = asdict(hall.second.counts) if hall.second is not None else {}
         said = {
             "streams": slots.taken,
             "free_urgent": slots.free(urgent=True),
             "free_ordinary": slots.free(urgent=False),
-            "counts": counts | {"lag_p95_s": round(lags[int(len(lags) * 0.95)], 4) if lags else 0.0},
+            "counts": counts | second | {"lag_p95_s": round(lags[int(len(lags) * 0.95)], 4) if lags else 0.0},
         }
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             control.send(json.dumps(said).encode())

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ivr.speech.status import WorkerSays, path_in, write_status
 from tests.adapters.api_stage import stage
 
 METHODS = {"get", "post"}
@@ -87,6 +88,24 @@ async def test_figures_hold_no_personal_data(tmp_path: Path) -> None:
             assert 'yinling_seats{state="away"} 2.0' in text
             for secret in ("王秀英", "E001", "13800000001", "1390000001", "李娜", "P-100"):
                 assert secret not in text
+
+
+async def test_figures_tell_of_the_second_ear(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        text = await (await api.client.get("/metrics")).text()
+        assert 'yinling_second_ear_state{state="off"} 1.0' in text, "nobody asked for it"
+        file = path_in(api.settings.data_dir)
+        file.parent.mkdir(exist_ok=True)
+        worker = WorkerSays(7, "ready", counts={"second_sent": 5, "second_lost": 2})
+        second = {"state": "ready", "pid": 8, "restarts": 1, "counts": {"heard": 4, "dropped": 1}}
+        write_status(file, 6, "/model", {"worker-1": worker}, 0, second)
+        text = await (await api.client.get("/metrics")).text()
+        for line in (
+            'yinling_second_ear_state{state="ready"} 1.0', 'yinling_second_ear_state{state="off"} 0.0',
+            'yinling_second_ear_done{what="heard"} 4.0', 'yinling_second_ear_done{what="dropped"} 1.0',
+            'yinling_second_ear_done{what="waiting"} 0.0', 'yinling_speech_done{what="second_lost"} 2.0',
+        ):  # fmt: skip
+            assert line in text
 
 
 async def test_description_is_sound_and_complete(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.calls.harness.g711 import decode_alaw
 from tests.calls.spoken import clip
 from tests.doubles.aeap_side import SILENT_PCM, AeapSide
 from tests.doubles.patience import until
+from tests.doubles.scripted_second_ear import SPEECH_WITH_IT, script
 
 
 @pytest.fixture
@@ -161,6 +162,98 @@ async def test_nothing_of_it_outlives_it(tmp_path: Path, port: int) -> None:
         running.process.kill()
         await running.process.wait()
         await until(lambda: not any(_lives(pid) for pid in workers))
+
+
+# ---- the second ear
+
+
+def with_second_ear(folder: Path, slow_s: float = 0) -> dict[str, Any]:
+    """A scripted one in a process of its own, started as Whisper's is."""
+    script(folder, "我从床上掉下来了起不来", slow_s)
+    return {"program": SPEECH_WITH_IT, "IVR_SPEECH_SECOND_EAR": "true"}
+
+
+def second(running: Running) -> dict[str, Any]:
+    return dict(running.says().get("second_ear", {}))
+
+
+async def listened(port: int, within: float = 10) -> str:
+    """One sentence of noise that Vosk knows nothing of, on a line that goes on."""
+    async with AeapSide(port, "/ordinary") as asterisk:
+        await asterisk.set_up()
+        await asterisk.turn("listen", "never")
+        await asterisk.sound(SILENT_PCM, 0.4)
+        await asterisk.speech(2)
+        asterisk.pace = 1
+        going = asyncio.create_task(asterisk.sound(SILENT_PCM, 1.5))
+        try:
+            async with asyncio.timeout(within):
+                result = asyncio.create_task(asterisk.result(within))
+                while not result.done():
+                    await asterisk.ws.send_bytes(SILENT_PCM)
+                    await asyncio.sleep(0.02)
+                return str((await result)["text"])
+        finally:
+            going.cancel()
+
+
+async def test_one_second_ear_serves_every_worker_and_whoever_is_killed_comes_back(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port, **with_second_ear(tmp_path)) as running:
+        await until(lambda: second(running).get("state") == "ready", within=20)
+        first = int(second(running)["pid"])
+        assert os.getpriority(os.PRIO_PROCESS, first) >= 10, "after everybody else"
+        assert [(await listened(port)).partition(".")[0] for _ in range(2)] == ["distress"] * 2
+        await until(lambda: sum(w["counts"]["second_sent"] for w in running.says()["workers"].values()) == 2)
+        os.kill(first, signal.SIGKILL)
+        assert await understood(port) == "accept", "the recogniser is as it was"
+        await until(lambda: second(running).get("state") == "ready" and second(running)["pid"] != first, within=20)
+        os.kill(running.pid(1), signal.SIGKILL)
+        await until(lambda: running.ready() == 2, within=30)
+        await asyncio.sleep(0.6)  # its line is made at the next look
+        for _ in range(2):
+            assert (await listened(port)).startswith("distress.")
+        assert second(running)["restarts"] == 1
+        assert "床上" not in running.log()
+
+
+async def test_a_stopped_second_ear_holds_nobody_up_and_is_replaced(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port, workers=1, **with_second_ear(tmp_path)) as running:
+        await until(lambda: second(running).get("state") == "ready", within=20)
+        stopped = int(second(running)["pid"])
+        os.kill(stopped, signal.SIGSTOP)
+        for _ in range(2):
+            assert await understood(port) == "accept"
+        with pytest.raises(TimeoutError):
+            await listened(port, within=1.5)
+        await until(lambda: second(running).get("state") == "away")
+        await until(lambda: second(running).get("state") == "ready" and second(running)["pid"] != stopped, within=20)
+        assert not _lives(stopped)
+        await asyncio.sleep(0.6)
+        assert (await listened(port)).startswith("distress.")
+
+
+async def test_a_second_ear_that_is_asked_for_and_missing_is_said_once_and_calls_go_on(
+    tmp_path: Path, port: int
+) -> None:
+    missing = (
+        "import sys, ivr.cli, ivr.speech.second_keeper as k; k.ENGINE = 'no_such_engine';"
+        "sys.exit(ivr.cli.main(['speech']))"
+    )
+    async with pool(tmp_path, port, workers=1, program=["-c", missing], IVR_SPEECH_SECOND_EAR="true") as running:
+        assert await understood(port) == "accept"
+        assert second(running)["state"] == "away"
+        assert running.log().count("asked for and missing") == 1
+
+
+async def test_nothing_of_the_second_ear_outlives_the_pool(tmp_path: Path, port: int) -> None:
+    async with pool(tmp_path, port, workers=1, **with_second_ear(tmp_path, slow_s=30)) as running:
+        await until(lambda: second(running).get("state") == "ready", within=20)
+        pid = int(second(running)["pid"])
+        with pytest.raises(TimeoutError):
+            await listened(port, within=2.5)  # it is at work
+        running.process.kill()
+        await running.process.wait()
+        await until(lambda: not _lives(pid))
 
 
 def _lives(pid: int) -> bool:

@@ -168,8 +168,9 @@ class System:
         await self._spawn("asterisk", self._program.serve(self.config))
         await self.until(lambda: self.cli("core waitfullybooted"), 20, "Asterisk")
 
-    async def start(self, part: str) -> None:
-        await self._spawn(part, [sys.executable, "-m", "ivr.cli", part])
+    async def start(self, part: str, program: Sequence[str] = ()) -> None:
+        """`program`: Python's arguments, in place of the part as it is shipped."""
+        await self._spawn(part, [sys.executable, *(program or ["-m", "ivr.cli", part])])
         if part == "engine":
             await self.until(self._engine_is_up, 30, "engine")
         elif part == "speech":

@@ -10,11 +10,17 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
+from ivr.settings import PROJECT_ROOT
+from ivr.speech.second_ear import weights
+from ivr.speech.second_keeper import missing, weights_folder
 from tests.calls.harness import Answers, NoAnswer, Town
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, noise, says
 from tests.calls.system import Person, System, prompt
 from tests.calls.test_ordinary_call import only_call
+from tests.doubles.scripted_second_ear import SPEECH_WITH_IT, script
 
 WANG = Person("E1", "王秀英", "02150001111", ["13800000001"])
 CALLER = "02150001111"
@@ -183,4 +189,62 @@ async def test_listening_can_be_switched_off(place: MakePlace) -> None:
         await waiting(system, heard=0)
         await asyncio.sleep(1)
         assert ears(system) == 0
+        await elder.hang_up()
+
+
+# ---- the second ear
+
+JOINED = PROJECT_ROOT / "build" / "second-ear"
+"""Its weights, joined once for all runs of the test that needs them."""
+
+
+async def second_ear(system: System, *, script_says: str = "") -> None:
+    """`ivr speech` with Whisper, or with a scripted one that hears `script_says` in whatever is said."""
+    if script_says:
+        script(system.settings.data_dir, script_says)
+    await system.start("speech", SPEECH_WITH_IT if script_says else ())
+    await system.until(lambda: system.speech()["second_ear"]["state"] == "ready", 60, "the second ear")
+
+
+async def test_distress_inside_a_sentence_is_heard_by_the_second_ear(place: MakePlace) -> None:
+    """The sentence is nothing to the recogniser: all of it is unknown speech."""
+    async with place([WANG], IVR_SPEECH_SECOND_EAR="true") as (system, town):
+        await second_ear(system, script_says="我妈从床上掉下来了说不出话")
+        await busy(town, system)
+        elder = await town.call(CALLER, "12349")
+        await waiting(system)
+        spoken = await says(elder, clip("smalltalk"))
+        match = await elder.hears(prompt("emergency/help_is_coming"), within=8, since=spoken)
+        print(f"end of the sentence to our voice {elder.heard.began_at + match.at_s - spoken:.2f} s")
+        (incident,) = await system.incidents()
+        assert incident["alarms"][0]["source"] == "listening"
+        await elder.hang_up()
+
+
+async def test_a_second_ear_that_is_killed_leaves_the_recogniser_beside_it(place: MakePlace) -> None:
+    async with place([WANG], IVR_SPEECH_SECOND_EAR="true") as (system, town):
+        await second_ear(system, script_says="今天天气真好")
+        await busy(town, system)
+        elder = await town.call(CALLER, "12349")
+        await waiting(system)
+        os.kill(system.speech()["second_ear"]["pid"], signal.SIGKILL)
+        cried = await says(elder, clip("fall"))
+        await elder.hears(prompt("emergency/help_is_coming"), within=6, since=cried)
+        await elder.hang_up()
+
+
+async def test_whisper_hears_distress_inside_a_spoken_sentence(place: MakePlace) -> None:
+    if why := missing(JOINED):
+        pytest.skip(f"the extra second-ear is not installed: {why}")
+    async with place([WANG], IVR_SPEECH_SECOND_EAR="true") as (system, town):
+        folder = weights_folder(system.settings)
+        folder.parent.mkdir(parents=True)
+        folder.symlink_to(await asyncio.to_thread(weights, JOINED))
+        await second_ear(system)
+        await busy(town, system)
+        elder = await town.call(CALLER, "12349")
+        await waiting(system)
+        spoken = await says(elder, clip("fallen_bed"))
+        match = await elder.hears(prompt("emergency/help_is_coming"), within=15, since=spoken)
+        print(f"end of the sentence to our voice {elder.heard.began_at + match.at_s - spoken:.2f} s")
         await elder.hang_up()

