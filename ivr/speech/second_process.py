@@ -182,12 +182,13 @@ def main(arguments: list[str]) -> int:
         print(f"the second ear's model was not loaded: {type(error).__name__}", file=sys.stderr)
         return 1
     asyncio.run(run(control, write_down))
-    sys.stderr.flush()
-    os._exit(0)  # an utterance that is being written down must not hold the end up
+    return 0
 
 
 async def run(control: socket.socket, write_down: Write) -> None:
     await serve(control, Desk(write_down, load_grammar(GRAMMAR)))
+    sys.stderr.flush()
+    os._exit(0)  # asyncio.run would wait for the utterance that is being written down
 
 
 if __name__ == "__main__":
