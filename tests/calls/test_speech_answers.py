@@ -17,7 +17,7 @@ from tests.calls.system import PROMPTS, Person, System, prompt
 
 SON, DAUGHTER, NEPHEW, NIECE = "13800000001", "13800000002", "13800000003", "13800000004"
 LI = Person("E1", "李桂英", "02150001111", [SON])
-ALARM = prompt("family/alarm")
+ALARM = prompt("family/alarm_say")
 SHORT_S = 2.2
 
 
@@ -26,7 +26,7 @@ def short_question(folder: Path) -> bytes:
     own = folder / "y" / "prompts" / "family"
     own.mkdir(parents=True)
     audio = ALARM.read_bytes()[: round(SHORT_S * 8000)]
-    (own / "alarm.alaw").write_bytes(audio)
+    (own / "alarm_say.alaw").write_bytes(audio)
     return audio
 
 

@@ -116,7 +116,7 @@ async def test_the_ear_goes_when_the_call_is_answered(place: MakePlace) -> None:
         async def two() -> bool:
             return len(await channels(system)) == 2
 
-        await system.until(two, 3, "caller and seat, and nobody else")
+        await system.until(two, 8, "caller and seat, and nobody else")
         await says(elder, clip("fall"))
         await asyncio.sleep(1.5)
         assert await system.incidents() == [], "a person hears him now"
