@@ -9,30 +9,30 @@ case only: for the handshake of a connection that the worker had been given and 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
 import os
 import socket
-import sys
-from collections import deque
+from asyncio.subprocess import Process
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ivr.settings import Settings
+from ivr.speech.control import LOOK_S, Pauses, how_it_ended, kill, run_child, starved
 from ivr.speech.models import search
 from ivr.speech.second_keeper import Reachable, SecondKeeper, SecondSays
 from ivr.speech.status import WorkerSays, path_in, write_status
 
 log = logging.getLogger(__name__)
 
+PROGRAM = ("-m", "ivr.speech.worker")
 SILENT_S = 0.7
 """No sign for so long and a worker gets no new stream; it gives one each 0.2 s."""
 HANG_S = 2.0
 """No sign for so long and a worker is killed: less than the lease (agi_lease_s, 5 s), as its calls wait for it."""
 LOADING_S = 120.0
 """The big model takes half a minute from a slow disk."""
-LOOK_S = 0.25
 PAUSES_S = (0.1, 0.5, 2.0, 5.0)
 HEALTHY_S = 30.0
 
@@ -41,7 +41,7 @@ HEALTHY_S = 30.0
 class Worker:
     name: str
     says: WorkerSays = field(default_factory=WorkerSays)
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     control: socket.socket | None = None
     last_sign: float = 0.0
     handed: int = 0
@@ -74,7 +74,7 @@ class Pool:
                             group.create_task(self._second.run(), name="second ear")
             finally:
                 for worker in self.workers:
-                    _kill(worker)
+                    kill(worker.process)
                 if self._second is not None:
                     self._second.kill()
                 self._status.unlink(missing_ok=True)
@@ -114,53 +114,31 @@ class Pool:
 
     async def _keep(self, worker: Worker, model: Path) -> None:
         loop = asyncio.get_running_loop()
-        pauses: deque[float] = deque(PAUSES_S)
+        pauses = Pauses(PAUSES_S, HEALTHY_S)
         while True:
             began = loop.time()
-            why = await self._run_once(worker, model)
+            code = await self._run_once(worker, model)
             self._restarts += 1
-            if loop.time() - began > HEALTHY_S:
-                pauses = deque(PAUSES_S)
-            pause = pauses.popleft() if len(pauses) > 1 else pauses[0]
-            log.error("%s %s; starting it again in %.1f s", worker.name, why, pause)
+            pause = pauses.after(loop.time() - began)
+            log.error("%s %s; starting it again in %.1f s", worker.name, how_it_ended(code), pause)
             await asyncio.sleep(pause)
 
-    async def _run_once(self, worker: Worker, model: Path) -> str:
-        """One process from start to end; says how it ended."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        loop = asyncio.get_running_loop()
-        with ours:
-            with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "ivr.speech.worker", str(theirs.fileno()), str(model),
-                    stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-                )  # fmt: skip
-            worker.process, worker.control = process, ours
+    async def _run_once(self, worker: Worker, model: Path) -> int:
+        def started(process: Process, control: socket.socket) -> None:
+            worker.process, worker.control = process, control
             worker.says = WorkerSays(pid=process.pid)
-            worker.last_sign = loop.time()
-            loop.add_reader(ours, self._heard, worker, ours)
-            try:
-                code = await process.wait()
-            finally:
-                loop.remove_reader(ours)
-                _kill(worker)
-                worker.process = worker.control = None
-                worker.says = WorkerSays(state="stopped")
-        return f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+            worker.last_sign = asyncio.get_running_loop().time()
 
-    def _heard(self, worker: Worker, control: socket.socket) -> None:
-        try:
-            raw = control.recv(65536)
-        except OSError:
-            return
-        if not raw:  # the end; process.wait() tells the rest
-            asyncio.get_running_loop().remove_reader(control)
-            return
-        with contextlib.suppress(ValueError, TypeError):
-            worker.says = WorkerSays(worker.says.pid, "ready", **json.loads(raw))
+        def says(told: Mapping[str, Any]) -> None:
+            worker.says = WorkerSays(worker.says.pid, "ready", **told)
             worker.last_sign = asyncio.get_running_loop().time()
             worker.handed = 0
+
+        try:
+            return await run_child(PROGRAM, [str(model)], started=started, says=says)
+        finally:
+            worker.process = worker.control = None
+            worker.says = WorkerSays(state="stopped")
 
     async def _watch(self) -> None:
         """Notice who is silent, and write the status."""
@@ -168,7 +146,7 @@ class Pool:
         before = loop.time()
         while True:
             now = loop.time()
-            if now - before > LOOK_S + 0.5:  # this process was stopped or starved itself
+            if starved(now - before):
                 for worker in self.workers:
                     worker.last_sign = max(worker.last_sign, now - SILENT_S / 2)
             before = now
@@ -188,18 +166,12 @@ class Pool:
         if worker.says.state == "starting":
             if silent_s > LOADING_S:
                 log.error("%s has not loaded its model in %.0f s", worker.name, LOADING_S)
-                _kill(worker)
+                kill(worker.process)
         elif silent_s > HANG_S:
             log.error("%s has given no sign of life for %.1f s and is killed", worker.name, silent_s)
-            _kill(worker)
+            kill(worker.process)
         elif silent_s > SILENT_S:
             worker.says.state = "silent"
-
-
-def _kill(worker: Worker) -> None:
-    if worker.process is not None and worker.process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            worker.process.kill()
 
 
 async def main(settings: Settings) -> int:

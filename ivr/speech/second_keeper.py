@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import socket
-import sys
-from collections import deque
+from asyncio.subprocess import Process
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ivr.settings import Settings
+from ivr.speech.control import LOOK_S, Pauses, how_it_ended, kill, run_child, starved
 from ivr.speech.models import SECOND_EAR, models_dir
 from ivr.speech.second_ear import PACKAGES
 
@@ -36,7 +35,6 @@ SILENT_S = 3.0
 HANG_S = 15.0
 LOADING_S = 180.0
 """At the first start 139 MB are joined and checked first."""
-LOOK_S = 0.25
 PAUSES_S = (0.5, 5.0, 30.0, 120.0)
 """Nobody waits for it; loading it costs 3 s of a core."""
 HEALTHY_S = 60.0
@@ -66,7 +64,7 @@ class SecondKeeper:
         self._workers = workers
         self._lines: set[int] = set()
         """Workers that have a line to the present process."""
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._last_sign = 0.0
         self.says = SecondSays("away")
 
@@ -77,7 +75,7 @@ class SecondKeeper:
             self.says = SecondSays("away")
             return
         loop = asyncio.get_running_loop()
-        pauses: deque[float] = deque(PAUSES_S)
+        pauses = Pauses(PAUSES_S, HEALTHY_S)
         while True:
             began = loop.time()
             code = await self._run_once()
@@ -85,62 +83,42 @@ class SecondKeeper:
             if code == NOT_INSTALLED:
                 log.warning("the second ear cannot start (see above); calls go on without it")
                 return
-            if loop.time() - began > HEALTHY_S:
-                pauses = deque(PAUSES_S)
-            pause = pauses.popleft() if len(pauses) > 1 else pauses[0]
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+            pause = pauses.after(loop.time() - began)
+            how = how_it_ended(code)
             log.warning("the second ear %s; calls go on without it; starting it again in %.1f s", how, pause)
             await asyncio.sleep(pause)
 
     async def _run_once(self) -> int:
-        """One process from start to end; its exit status."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        loop = asyncio.get_running_loop()
-        with ours:
-            with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, *PROGRAM, str(theirs.fileno()), str(self._folder),
-                    stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
-                )  # fmt: skip
-            self._process, self._last_sign = process, loop.time()
+        watching: list[asyncio.Task[None]] = []
+
+        def started(process: Process, control: socket.socket) -> None:
+            self._process, self._last_sign = process, asyncio.get_running_loop().time()
             self._lines = set()
             self.says = SecondSays("loading", process.pid, self.says.restarts)
-            loop.add_reader(ours, self._heard, ours)
-            watching = asyncio.create_task(self._watch(ours), name="watch the second ear")
-            try:
-                return await process.wait()
-            finally:
-                watching.cancel()
-                loop.remove_reader(ours)
-                self.kill()
+            watching.append(asyncio.create_task(self._watch(control), name="watch the second ear"))
+
+        try:
+            return await run_child(PROGRAM, [str(self._folder)], started=started, says=self._hears)
+        finally:
+            for task in watching:
+                task.cancel()
 
     def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        kill(self._process)
 
-    def _heard(self, control: socket.socket) -> None:
-        try:
-            raw = control.recv(65536)
-        except OSError:
-            return
-        if not raw:  # the end; process.wait() tells the rest
-            asyncio.get_running_loop().remove_reader(control)
-            return
-        with contextlib.suppress(ValueError, TypeError):
-            counts = {str(name): int(value) for name, value in json.loads(raw).items()}
-            if self.says.state == "loading":
-                log.info("the second ear hears")
-            self.says.state, self.says.counts = "ready", counts
-            self._last_sign = asyncio.get_running_loop().time()
+    def _hears(self, told: Mapping[str, Any]) -> None:
+        counts = {str(name): int(value) for name, value in told.items()}
+        if self.says.state == "loading":
+            log.info("the second ear hears")
+        self.says.state, self.says.counts = "ready", counts
+        self._last_sign = asyncio.get_running_loop().time()
 
     async def _watch(self, control: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         before = loop.time()
         while True:
             now = loop.time()
-            if now - before > LOOK_S + 0.5:  # this process was stopped or starved itself
+            if starved(now - before):
                 self._last_sign = max(self._last_sign, now - SILENT_S / 2)
             before = now
             self._judge(now - self._last_sign)

@@ -21,6 +21,7 @@ from pathlib import Path
 from ivr.errors import PlainError
 from ivr.settings import load_settings
 from ivr.speech.beside import GRAMMAR
+from ivr.speech.control import handed_over, tell
 from ivr.speech.ear import Hypothesis
 from ivr.speech.grammar import Grammar, load_grammar
 from ivr.speech.second_ear import MOST_WAITING, SecondEar, weights
@@ -127,37 +128,16 @@ class Desk:
 
 async def serve(control: socket.socket, desk: Desk) -> None:
     """Until the pool closes its end."""
-    control.setblocking(False)
-    readable = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(control, readable.set)
-    working = [asyncio.create_task(desk.work(), name="work"), asyncio.create_task(_tell(control, desk), name="tell")]
+    working = [
+        asyncio.create_task(desk.work(), name="work"),
+        asyncio.create_task(tell(control, desk.says, TELL_EVERY_S), name="tell"),
+    ]
     try:
-        while True:
-            await readable.wait()
-            readable.clear()
-            try:
-                said, handed, _, _ = socket.recv_fds(control, 64, 8)
-            except BlockingIOError:
-                continue
-            except OSError:
-                return
-            if not said:
-                return
-            for number in handed:
-                desk.take_line(socket.socket(fileno=number))
-            readable.set()  # several may have come at once
+        async for _word, connection in handed_over(control):
+            desk.take_line(connection)
     finally:
-        loop.remove_reader(control)
         for task in working:
             task.cancel()
-
-
-async def _tell(control: socket.socket, desk: Desk) -> None:
-    while True:
-        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-            control.send(json.dumps(desk.says()).encode())
-        await asyncio.sleep(TELL_EVERY_S)
 
 
 def stand_back() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import socket
@@ -17,9 +16,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ivr.errors import PlainError
 from ivr.settings import Settings, load_settings
+from ivr.speech.control import handed_over, tell
 from ivr.speech.grammar import grammar_names, load_grammar
 from ivr.speech.second_keeper import LINE
 from ivr.speech.second_line import SecondLine
@@ -50,36 +51,19 @@ def build_hall(settings: Settings, model: Path) -> Hall:
 
 async def serve(control: socket.socket, hall: Hall) -> None:
     """Until the pool closes its end."""
-    loop = asyncio.get_running_loop()
     runner = await open_server(hall)
     assert runner.server is not None
-    telling = asyncio.create_task(_tell(control, hall), name="tell")
-    readable = asyncio.Event()
-    loop.add_reader(control, readable.set)
+    telling = asyncio.create_task(tell(control, lambda: _says(hall), TELL_EVERY_S), name="tell")
     try:
-        while True:
-            await readable.wait()
-            readable.clear()
-            try:
-                said, handed, _, _ = socket.recv_fds(control, 64, 8)
-            except BlockingIOError:
+        async for word, connection in handed_over(control):
+            connection.setblocking(False)
+            if word == LINE:
+                await _to_second_ear(hall, connection)
                 continue
-            except OSError:
-                return
-            for number in handed:
-                connection = socket.socket(fileno=number)
-                connection.setblocking(False)
-                if said == LINE:
-                    await _to_second_ear(hall, connection)
-                    continue
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                with contextlib.suppress(OSError):  # gone already
-                    await loop.connect_accepted_socket(runner.server, connection)
-            if not said and not handed:
-                return
-            readable.set()  # several may have come at once
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # gone already
+                await asyncio.get_running_loop().connect_accepted_socket(runner.server, connection)
     finally:
-        loop.remove_reader(control)
         telling.cancel()
         await runner.cleanup()
 
@@ -95,21 +79,17 @@ async def _to_second_ear(hall: Hall, connection: socket.socket) -> None:
         connection.close()
 
 
-async def _tell(control: socket.socket, hall: Hall) -> None:
-    """How many are heard, and that the event loop turns."""
-    while True:
-        slots, counts = hall.slots, asdict(hall.counts)
-        lags = sorted(counts.pop("lag_s"))
-        second = asdict(hall.second.counts) if hall.second is not None else {}
-        said = {
-            "streams": slots.taken,
-            "free_urgent": slots.free(urgent=True),
-            "free_ordinary": slots.free(urgent=False),
-            "counts": counts | second | {"lag_p95_s": round(lags[int(len(lags) * 0.95)], 4) if lags else 0.0},
-        }
-        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
-            control.send(json.dumps(said).encode())
-        await asyncio.sleep(TELL_EVERY_S)
+def _says(hall: Hall) -> dict[str, Any]:
+    """How many are heard."""
+    slots, counts = hall.slots, asdict(hall.counts)
+    lags = sorted(counts.pop("lag_s"))
+    second = asdict(hall.second.counts) if hall.second is not None else {}
+    return {
+        "streams": slots.taken,
+        "free_urgent": slots.free(urgent=True),
+        "free_ordinary": slots.free(urgent=False),
+        "counts": counts | second | {"lag_p95_s": round(lags[int(len(lags) * 0.95)], 4) if lags else 0.0},
+    }
 
 
 def main(arguments: list[str]) -> int:
@@ -118,7 +98,6 @@ def main(arguments: list[str]) -> int:
         stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     control = socket.socket(fileno=int(arguments[0]))
-    control.setblocking(False)
     try:
         hall = build_hall(settings, Path(arguments[1]))
     except PlainError as error:
