@@ -111,8 +111,8 @@ def _missing(
     if kind == "press" and "family" not in story.accepted:
         missing.append(
             (
-                "没有家属按 1 确认：见上面每位家属的结果",
-                "none of the family pressed 1: see above what became of each",
+                "没有家属确认：见上面每位家属的结果",
+                "none of the family confirmed: see above what became of each",
             )
         )
     return missing

@@ -19,7 +19,7 @@ OUTCOMES = {
     "busy": ("占线", "busy"),
     "no_answer": ("无人接听", "no answer"),
     "declined": ("拒绝", "declined"),
-    "not_confirmed": ("接听但没有按 1（语音信箱？）", "answered, but nobody pressed 1 (voicemail?)"),
+    "not_confirmed": ("接听但没有确认（语音信箱？）", "answered, but nobody confirmed (voicemail?)"),
     "unreachable": ("无法接通", "unreachable"),
     "failed": ("呼叫失败", "failed"),
     "cancelled": ("已取消", "cancelled"),

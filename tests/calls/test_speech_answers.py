@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.calls.harness import Answers, Leg, Voicemail, find_prompt
+from tests.calls.harness import Answers, Leg, Town, Voicemail, find_prompt
 from tests.calls.harness.behaviours import Behaviour
 from tests.calls.place import MakePlace
 from tests.calls.spoken import bursts, clip, noise, says, together
@@ -40,16 +40,22 @@ async def family(system: System, phone: str) -> dict[str, Any]:
     return next(leg for leg in incident["legs"] if leg["phone"] == phone)
 
 
+async def asked(system: System, town: Town) -> Leg:
+    """An alarm, and the son has picked up and hears the question."""
+    phone = town.family(SON, Answers(after_s=0.3))
+    await alarm(system)
+    call = await phone.called()
+    await call.hears(ALARM, first_s=1.5)
+    return call
+
+
 def heard_at(leg: Leg, match: Any) -> float:
     return float(leg.heard.began_at + match.at_s)
 
 
 async def test_saying_that_one_comes_ends_the_question_and_opens_the_room(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         said = await says(call, clip("accept"))
         thanks = heard_at(call, await call.hears(prompt("family/connecting"), within=5, first_s=1.0, since=said))
         await system.leg("family", SON, "accepted")
@@ -63,10 +69,7 @@ async def test_saying_that_one_comes_ends_the_question_and_opens_the_room(place:
 
 async def test_saying_that_one_cannot_is_a_no(place: MakePlace) -> None:
     async with place([LI], speech=True, IVR_FAMILY_ROUNDS="1") as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         said = await says(call, clip("decline_man"))
         await call.hears(prompt("family/declined"), within=5, since=said)
         await system.leg("family", SON, "ended/declined")
@@ -85,10 +88,7 @@ async def test_the_duty_phone_takes_it_by_voice(place: MakePlace) -> None:
 
 async def test_a_key_in_mid_word_counts(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         call.say(clip("decline"))
         await asyncio.sleep(0.5)
         call.press("1")
@@ -98,10 +98,7 @@ async def test_a_key_in_mid_word_counts(place: MakePlace) -> None:
 
 async def test_another_key_than_those_asked_for_neither_ends_nor_repeats_the_question(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         call.press("7")
         tail = ALARM.read_bytes()[6 * 8000 : 9 * 8000]
         match = await call.hears(tail, within=12, first_s=2.5)
@@ -113,10 +110,7 @@ async def test_another_key_than_those_asked_for_neither_ends_nor_repeats_the_que
 
 async def test_a_cry_for_help_goes_to_the_people_in_the_room_and_is_no_acceptance(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         await says(call, clip("chest"))
         await system.in_room(1)
         assert (await family(system, SON))["state"] == "answered"

@@ -12,7 +12,7 @@ from tests.calls.harness import Answers
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, says
 from tests.calls.system import Person, prompt
-from tests.calls.test_speech_answers import ALARM, SON, alarm
+from tests.calls.test_speech_answers import ALARM, SON, alarm, asked
 from tests.doubles.aeap_side import AeapSide
 
 LI = Person("E1", "李桂英", "02150001111", [SON])
@@ -20,10 +20,7 @@ LI = Person("E1", "李桂英", "02150001111", [SON])
 
 async def test_a_worker_killed_in_mid_utterance_leaves_the_keys_and_comes_back(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         call.say(clip("accept"))
         await asyncio.sleep(0.5)
         before = system.speech_worker()
@@ -40,10 +37,7 @@ async def test_a_worker_killed_in_mid_utterance_leaves_the_keys_and_comes_back(p
 
 async def test_a_stopped_worker_holds_no_channel_and_is_replaced(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         before = system.speech_worker()
         os.kill(before, signal.SIGSTOP)
         call.say(clip("accept"))
@@ -102,10 +96,7 @@ async def test_when_all_slots_are_taken_the_keys_count_and_the_voice_waits(place
         urgent = await others.enter_async_context(AeapSide(port, "/urgent"))
         assert "error_msg" not in await urgent.set_up()
         await system.until(lambda: system.speech().get("free_urgent") == 0, 3, "full")
-        phone = town.family(SON, Answers(after_s=0.3))
-        await alarm(system)
-        call = await phone.called()
-        await call.hears(ALARM, first_s=1.5)
+        call = await asked(system, town)
         said = await says(call, clip("accept"))
         await asyncio.sleep(1.5)
         assert call.heard.level_dbfs(said + 0.5, said + 1.5) > -40, "the question plays on"
