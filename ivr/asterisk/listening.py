@@ -113,24 +113,29 @@ class WaitingEars:
 class AgiListener:
     """The `Listener` of one AGI step."""
 
-    def __init__(self, session: AgiSession, renew: Renew, engine: str | None) -> None:
+    def __init__(
+        self, session: AgiSession, renew: Renew, engine: str | None, prompt_seconds: Callable[[str], float]
+    ) -> None:
         self._agi = session
         self._renew = renew
+        self._seconds = prompt_seconds
         self._engine = engine
         self._ear: Ear | None = None
 
-    async def hear(self, grammar: str) -> Said | None:
+    async def hear(self, grammar: str, saying: str | None) -> Said | None:
         if self._ear is None:
             self._ear = await Ear.open(self._agi, self._renew, self._engine)
         if self._ear is None:
             return None
         if not await self._ear.begin(grammar, "never"):
             return None
+        prompt = saying or SILENCE
         while True:
-            await self._renew(ROUND_S + 2)
+            await self._renew(self._seconds(prompt) + ROUND_S + 2)
             try:
-                heard = said(await self._ear.recognise(SILENCE, ROUND_S))
+                heard = said(await self._ear.recognise(prompt, ROUND_S))
             except EarLost:
                 return None
+            prompt = SILENCE
             if isinstance(heard, Said):
                 return heard

@@ -80,7 +80,7 @@ class Steps:
                     await seat_call(call, self._seats, session.argument(2), session.argument(1))
                 case "listen" if self._listening is not None:
                     renew = AgiCall(session, self._seconds).renew
-                    listener = AgiListener(session, renew, self._ordinary_ears())
+                    listener = AgiListener(session, renew, self._ordinary_ears(), self._seconds)
                     await listen_to_waiting(listener, self._listening, session.argument(1))
                 case _:
                     log.warning("an AGI step that does not exist was asked for")

@@ -1,4 +1,4 @@
-"""Beside a caller who waits in the queue: an ear that he does not notice, and that can do nothing but raise."""
+"""Beside a caller who waits in the queue: an ear that he is told of, and that can do nothing but raise."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ GRAMMAR = "listen"
 class Listener(Protocol):
     """Hears another channel."""
 
-    async def hear(self, grammar: str) -> Said | None:
+    async def hear(self, grammar: str, saying: str | None) -> Said | None:
         """The next thing of the grammar that he says; None when there is no recogniser (any more).
+
+        `saying`: a prompt that he hears in his music meanwhile; it waits for nothing, and his word ends it.
 
         Raises:
             CallerHungUp: he is not waiting any more, or nobody may listen.
@@ -26,8 +28,10 @@ async def listen_to_waiting(listener: Listener, desk: ListeningDesk, uniqueid: s
     call = await desk.waiting(uniqueid)
     if call is None:  # somebody took it meanwhile, or it is an emergency already
         return
-    while (said := await listener.hear(GRAMMAR)) is not None:
+    saying: str | None = "speech/tell_us"  # nobody is listened to who has not been told
+    while (said := await listener.hear(GRAMMAR, saying)) is not None:
         if said.is_distress:
             await desk.distress(call, said.meaning, said.score)
             return
-        await desk.heard(call, said.meaning, said.score)
+        noted = await desk.heard(call, said.meaning, said.score)
+        saying = "speech/noted" if noted else None

@@ -23,8 +23,11 @@ class ListeningDesk:
     async def waiting(self, uniqueid: str) -> HeardCall | None:
         return await self._heard.waiting(uniqueid)
 
-    async def heard(self, call: HeardCall, meaning: str, score: int) -> None:
-        await self._heard.heard(call, meaning, score, category=meaning.startswith(SERVICES))
+    async def heard(self, call: HeardCall, meaning: str, score: int) -> bool:
+        """Returns whether it is a wish that a person will see on the ticket."""
+        is_wish = meaning.startswith(SERVICES)
+        await self._heard.heard(call, meaning, score, category=is_wish)
+        return is_wish
 
     async def distress(self, call: HeardCall, meaning: str, score: int) -> None:
         """The incident is on record first, then the caller is moved; people are dialled meanwhile."""

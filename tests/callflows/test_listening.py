@@ -43,11 +43,14 @@ class Line:
 
 
 class Ears:
-    def __init__(self, *said: str | None) -> None:
+    def __init__(self, story: list[str], *said: str | None) -> None:
+        self.story = story
         self._said = list(said)
 
-    async def hear(self, grammar: str) -> Said | None:
+    async def hear(self, grammar: str, saying: str | None) -> Said | None:
         assert grammar == "listen"
+        if saying:
+            self.story.append(f"say {saying}")
         if not self._said:
             raise CallerHungUp
         meaning = self._said.pop(0)
@@ -63,12 +66,13 @@ class Scene:
         self.desk = ListeningDesk(self.heard, self.incidents, MemoryLegs(self.story), self.line)
 
     async def told(self, *said: str | None, uniqueid: str = "1700000000.1") -> list[str]:
-        await listen_to_waiting(Ears(*said), self.desk, uniqueid)
+        await listen_to_waiting(Ears(self.story, *said), self.desk, uniqueid)
         return self.story
 
 
 async def test_the_incident_is_on_record_before_the_caller_is_moved() -> None:
     assert await Scene().told("distress.fall") == [
+        "say speech/tell_us",
         "alarm listening 02150001111",
         "call of the incident",
         "heard distress.fall 90",
@@ -79,7 +83,7 @@ async def test_the_incident_is_on_record_before_the_caller_is_moved() -> None:
 
 async def test_a_service_is_the_category_and_listening_goes_on() -> None:
     story = await Scene().told("service.meal", "son", "distress.breath")
-    assert story[:2] == ["heard service.meal 90 category", "heard son 90"]
+    assert story[:4] == ["say speech/tell_us", "heard service.meal 90 category", "say speech/noted", "heard son 90"]
     assert "alarm listening 02150001111" in story
 
 
@@ -98,7 +102,7 @@ async def test_a_note_that_cannot_be_written_does_not_keep_the_caller_from_the_r
 
 
 async def test_no_recogniser_and_a_call_that_nobody_waits_in_are_the_end_of_listening() -> None:
-    assert await Scene().told(None) == []
+    assert await Scene().told(None) == ["say speech/tell_us"]
     assert await Scene().told("distress.fall", uniqueid="1700000000.9") == []
     scene = Scene()
     scene.heard.there = False

@@ -62,7 +62,7 @@ async def test_who_cries_for_help_while_waiting_is_an_incident_and_in_a_room(pla
         elder = await town.call(CALLER, "12349")
         await waiting(system)
         cried = await says(elder, clip("fall"))
-        match = await elder.hears(prompt("emergency/help_is_coming"), within=6, since=cried)
+        match = await elder.hears(prompt("speech/help_is_coming"), within=6, since=cried)
         (incident,) = await system.incidents()
         assert incident["alarms"][0]["source"] == "listening"
         assert incident["elder"]["elder_no"] == "E1"
@@ -98,7 +98,7 @@ async def test_what_is_asked_for_fills_the_ticket_and_the_call_waits_on(place: M
         assert (await waiting(system))["position"] == 1
         assert await system.incidents() == []
         spoken = await says(elder, clip("breath"))  # it goes on listening
-        await elder.hears(prompt("emergency/help_is_coming"), within=6, since=spoken)
+        await elder.hears(prompt("speech/help_is_coming"), within=6, since=spoken)
         assert (await open_ticket(system))["category"] == "service.cleaning"
 
 
@@ -179,7 +179,7 @@ async def test_after_a_restart_of_the_engine_who_waits_is_heard_again(place: Mak
         await system.start("engine")
         await waiting(system)
         cried = await says(elder, clip("chest"))
-        await elder.hears(prompt("emergency/help_is_coming"), within=6, since=cried)
+        await elder.hears(prompt("speech/help_is_coming"), within=6, since=cried)
 
 
 async def test_listening_can_be_switched_off(place: MakePlace) -> None:
@@ -214,7 +214,7 @@ async def test_distress_inside_a_sentence_is_heard_by_the_second_ear(place: Make
         elder = await town.call(CALLER, "12349")
         await waiting(system)
         spoken = await says(elder, clip("smalltalk"))
-        match = await elder.hears(prompt("emergency/help_is_coming"), within=8, since=spoken)
+        match = await elder.hears(prompt("speech/help_is_coming"), within=8, since=spoken)
         print(f"end of the sentence to our voice {elder.heard.began_at + match.at_s - spoken:.2f} s")
         (incident,) = await system.incidents()
         assert incident["alarms"][0]["source"] == "listening"
@@ -229,7 +229,7 @@ async def test_a_second_ear_that_is_killed_leaves_the_recogniser_beside_it(place
         await waiting(system)
         os.kill(system.speech()["second_ear"]["pid"], signal.SIGKILL)
         cried = await says(elder, clip("fall"))
-        await elder.hears(prompt("emergency/help_is_coming"), within=6, since=cried)
+        await elder.hears(prompt("speech/help_is_coming"), within=6, since=cried)
         await elder.hang_up()
 
 
@@ -245,6 +245,6 @@ async def test_whisper_hears_distress_inside_a_spoken_sentence(place: MakePlace)
         elder = await town.call(CALLER, "12349")
         await waiting(system)
         spoken = await says(elder, clip("fallen_bed"))
-        match = await elder.hears(prompt("emergency/help_is_coming"), within=15, since=spoken)
+        match = await elder.hears(prompt("speech/help_is_coming"), within=15, since=spoken)
         print(f"end of the sentence to our voice {elder.heard.began_at + match.at_s - spoken:.2f} s")
         await elder.hang_up()

@@ -76,7 +76,6 @@ def test_prompts_that_begin_alike_are_told_apart_by_how_far_they_were_heard() ->
     assert best_prompt(line, {"long": long, "short": short})[0] == "short"
 
 
-@pytest.mark.skipif(not REAL, reason="prompts not made yet")
 def test_each_real_prompt_is_taken_for_itself() -> None:
     chosen = {str(path): path for path in REAL[:: max(1, len(REAL) // 7)]}
     for name, path in chosen.items():

@@ -335,7 +335,6 @@ def test_rubbish_is_found_out_by_vosk_itself_and_takes_nobody_with_it(tmp_path: 
         try_model(tmp_path / "m")
 
 
-@pytest.mark.skipif(not CARRIED_MODEL.is_dir(), reason="the project carries no model yet")
 def test_the_carried_model_goes_through_the_whole_installation(settings: Settings, tmp_path: Path) -> None:
     files = {str(f.relative_to(CARRIED_MODEL)): f.read_bytes() for f in CARRIED_MODEL.rglob("*") if f.is_file()}
     (tmp_path / "own-model.zip").write_bytes(zipped(files, ""))

@@ -13,8 +13,7 @@ CATALOGUE = load_catalogue(ROOT / "prompts" / "catalogue.toml")
 SPEAKERS = ("ivr/callflows", "ivr/services", "ivr/voice", "ivr/asterisk", "ivr/speech", "ivr/prompts/music.py")
 DIALPLANS = ("dialplans", "asterisk-conf")
 AHEAD = frozenset({
-    "speech/help_is_coming", "speech/noted", "speech/nothing_heard", "speech/say_again", "speech/tell_us",
-    "speech/to_a_person", "speech/yes_or_no", "family/press_instead",
+    "speech/nothing_heard", "speech/say_again", "speech/to_a_person", "speech/yes_or_no", "family/press_instead",
 })  # fmt: skip
 """Recorded for the flows by voice; one that is played by now is to be taken off this list."""
 UNASKED = frozenset({"duty/routine"})

@@ -6,8 +6,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from ivr.speech.grammar import grammar_names, load_grammar
 
 CALLFLOWS = sorted((Path(__file__).resolve().parents[2] / "ivr" / "callflows").glob("*.py"))
@@ -45,15 +43,12 @@ def _grammars() -> Iterator[tuple[str, str]]:
 
 def test_every_id_that_a_flow_matches_can_be_said() -> None:
     used = list(_matched())
-    if not used:
-        pytest.skip("no flow listens yet")
+    assert used
     known = {meant for name in grammar_names() for meant in load_grammar(name).ids}
     assert [one for one in used if one[1] not in known] == []
 
 
 def test_every_grammar_that_a_flow_asks_with_exists() -> None:
-    if not list(_matched()):
-        pytest.skip("no flow listens yet")
     asked = list(_grammars())
     assert asked
     assert [one for one in asked if one[1] not in grammar_names()] == []

@@ -19,8 +19,6 @@ from ivr.speech.vosk_ear import VoskRecogniser, shared_recogniser
 PROJECT = Path(__file__).resolve().parents[2]
 MODEL = PROJECT / "ivr" / "speech" / "model"
 
-pytestmark = pytest.mark.skipif(not (MODEL / "am" / "final.mdl").is_file(), reason="the small model is not here")
-
 
 @pytest.fixture(scope="module")
 def recogniser() -> VoskRecogniser:
