@@ -20,6 +20,8 @@ PREFIX = "listen-"
 """Of both halves' uniqueids: what happens to such a channel is on nobody's record."""
 ROUND_S = 8
 """One RECOGNIZE; the lease is renewed between two. Asterisk notices only then that the engine is gone."""
+SPOKEN_S = 1
+"""After a prompt: its length comes on top, and a round should not be longer for it."""
 MOVE_RETRY_S = (0.2, 1.0)
 _CHANNEL = re.compile(r"PJSIP/[A-Za-z0-9_.-]{1,80}-[0-9a-f]{8,16}")
 
@@ -129,13 +131,13 @@ class AgiListener:
             return None
         if not await self._ear.begin(grammar, "never"):
             return None
-        prompt = saying or SILENCE
+        prompt, within = (saying, SPOKEN_S) if saying else (SILENCE, ROUND_S)
         while True:
-            await self._renew(self._seconds(prompt) + ROUND_S + 2)
+            await self._renew(self._seconds(prompt) + within + 2)
             try:
-                heard = said(await self._ear.recognise(prompt, ROUND_S))
+                heard = said(await self._ear.recognise(prompt, within))
             except EarLost:
                 return None
-            prompt = SILENCE
+            prompt, within = SILENCE, ROUND_S
             if isinstance(heard, Said):
                 return heard

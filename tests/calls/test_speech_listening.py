@@ -89,12 +89,14 @@ async def test_what_is_asked_for_fills_the_ticket_and_the_call_waits_on(place: M
         await busy(town, system)
         elder = await town.call(CALLER, "12349")
         await waiting(system)
-        await says(elder, clip("cleaning_man"))
+        await elder.hears(prompt("speech/tell_us"), within=8)
+        asked = await says(elder, clip("cleaning_man"))
 
         async def filled() -> bool:
             return (await open_ticket(system))["category"] == "service.cleaning"
 
         await system.until(filled, 5, "the category")
+        await elder.hears(prompt("speech/noted"), within=6, since=asked)
         assert (await waiting(system))["position"] == 1
         assert await system.incidents() == []
         spoken = await says(elder, clip("breath"))  # it goes on listening
