@@ -49,8 +49,9 @@ def prompt(name: str) -> Path:
 _template: tuple[Path, str] | None = None
 
 
-async def _database(target: Path, agents: dict[str, str]) -> str:
-    """A migrated database with users, made once per test run and copied (four argon2 hashes cost a second)."""
+async def _database(target: Path) -> str:
+    """A migrated database with users, made once per test process and copied: eight argon2 hashes and the migrations
+    cost more than a second. Returns the API token in it."""
     global _template
     if _template is None:
         folder = Path(tempfile.mkdtemp(prefix="yinling-template-"))
@@ -61,13 +62,17 @@ async def _database(target: Path, agents: dict[str, str]) -> str:
             users = SqlUsers(store)
             await users.add("admin", "admin", ADMIN_PASSWORD)
             token = await users.add_token("tests")
-            for extension, secret in agents.items():
-                await users.add(extension, "agent", ADMIN_PASSWORD, extension=extension, sip_secret=secret)
+            for extension in SEATS:
+                await users.add(extension, "agent", "pw", extension=extension, sip_secret=seat_secret(extension))
         with contextlib.closing(sqlite3.connect(folder / "yinling.db")) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         _template = (folder / "yinling.db", token)
     shutil.copy(_template[0], target)
     return _template[1]
+
+
+def seat_secret(extension: str) -> str:
+    return f"sip-secret-{extension}"
 
 
 @dataclass
@@ -124,15 +129,10 @@ class System:
         (self.folder / "log").mkdir(exist_ok=True)
         self._program = asterisk_command(self.settings)
         ensure_secrets(self.settings.secrets_file)
-        await asyncio.to_thread(migrate.upgrade, self.settings.effective_database_url)
+        self.token = await _database(self.folder / "yinling.db")
+        self.agents = {extension: seat_secret(extension) for extension in SEATS}
         async with Store(self.settings.effective_database_url, name="test") as store:
             await store.write(self._seed)
-            users = SqlUsers(store)
-            await users.add("admin", "admin", "secret-of-admin")
-            self.token = await users.add_token("tests")
-            for extension in ("1001", "1002", "1003"):
-                self.agents[extension] = f"sip-secret-{extension}"
-                await users.add(extension, "agent", "pw", extension=extension, sip_secret=self.agents[extension])
         await render_asterisk(self.settings, self._program)
         try:
             async with asyncio.TaskGroup() as group:
