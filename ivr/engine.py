@@ -15,6 +15,7 @@ from ivr.asterisk.listening import WaitingEars
 from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
 from ivr.domain.cascade import CascadePolicy
+from ivr.domain.redial import RedialPolicy
 from ivr.domain.staffing import StaffingPolicy
 from ivr.secrets_file import load_secrets
 from ivr.services.incident_desk import IncidentDesk
@@ -67,11 +68,18 @@ class Engine:
             self.node,
             RunnerPolicy(
                 CascadePolicy(settings.family_parallel, settings.family_rounds),
-                StaffingPolicy(),
+                _staffing(settings),
                 duty_phone=settings.duty_phone,
                 family_ring_s=settings.family_ring_s,
                 agent_ring_s=settings.agent_ring_s,
+                redial=RedialPolicy(
+                    first_after_s=settings.redial_first_s,
+                    tries=settings.redial_tries,
+                    everybody_after_s=settings.everybody_after_s,
+                    propose_after_s=settings.propose_120_s,
+                ),
             ),
+            calls,
         )
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
         sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
@@ -102,7 +110,7 @@ class Engine:
 
     async def _asterisk_lost(self) -> None:
         log.error("Asterisk is not reachable")
-        self.node.devices.forget()
+        self.node.forget()
         await self._note("node.asterisk_lost")
 
     async def _note(self, kind: str) -> None:
@@ -158,6 +166,17 @@ class Engine:
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
             group.create_task(self.write_status(), name="status")
+
+
+def _staffing(settings: Settings) -> StaffingPolicy:
+    return StaffingPolicy(
+        break_in_s=settings.break_in_s or None,
+        supervisor_after_s=settings.supervisor_after_s,
+        on_call_after_s=settings.on_call_after_s,
+        hospital_after_s=settings.hospital_after_s,
+        supervisors=settings.supervisors,
+        on_call=settings.on_call,
+    )
 
 
 async def main(settings: Settings) -> None:

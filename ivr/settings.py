@@ -7,11 +7,12 @@ The environment wins over the file. Two instances run side by side on one machin
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+_DIALABLE = re.compile(r"[0-9]{3,15}")
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -80,6 +82,25 @@ class Settings(BaseSettings):
     family_rounds: Annotated[int, Field(ge=1, le=10)] = 2
     agent_ring_s: Annotated[int, Field(ge=1, le=120)] = 30
     duty_ring_s: Annotated[int, Field(ge=1, le=120)] = 40
+    break_in_s: Annotated[float, Field(ge=0, le=60)] = 3
+    """An emergency that finds no free agent takes, after this, the one on the least urgent ordinary call. 0: never."""
+    parked_wait_s: Annotated[int, Field(ge=0, le=600)] = 60
+    """How long a caller who was parked by that waits for the same agent alone; then whoever is free first."""
+    supervisor_phones: str = ""
+    """Rung after `supervisor_after_s` when there is no seat at all; numbers, comma between. Like `duty_phone`."""
+    on_call_phones: str = ""
+    """Mobiles of those on call; rung after `on_call_after_s`."""
+    supervisor_after_s: Annotated[float, Field(ge=0, le=120)] = 5
+    on_call_after_s: Annotated[float, Field(ge=0, le=120)] = 10
+    hospital_after_s: Annotated[float, Field(ge=0, le=300)] = 15
+    """Where the elder's file allows it, the hospital of the district or 120 is rung when nobody has come until then."""
+    redial_first_s: Annotated[float, Field(ge=0, le=5)] = 2
+    """An elder whose emergency line was cut, or who pressed and hung up, is called again after this."""
+    redial_tries: Annotated[int, Field(ge=1, le=10)] = 3
+    """So often at once; then once a minute, and everybody of the family is dialled at the same time."""
+    everybody_after_s: Annotated[float, Field(ge=0, le=600)] = 90
+    propose_120_s: Annotated[float, Field(ge=0, le=900)] = 120
+    """Without contact for so long, 120 is proposed to the agent."""
     queue_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
     engine_hang_s: Annotated[float, Field(ge=2)] = 20.0
@@ -120,11 +141,27 @@ class Settings(BaseSettings):
         toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("IVR_CONFIG", "ivr.toml")))
         return init_settings, env_settings, toml
 
+    @field_validator("supervisor_phones", "on_call_phones")
+    @classmethod
+    def _dialable(cls, text: str) -> str:
+        for phone in _phones(text):
+            if not _DIALABLE.fullmatch(phone):
+                raise ValueError(f"3 to 15 digits each, comma between: {phone!r}")
+        return text
+
     @model_validator(mode="after")
     def _slots_are_left(self) -> Self:
         if self.speech_slots_for_emergencies >= self.speech_slots:
             raise ValueError("speech_slots_for_emergencies: must be less than speech_slots")
         return self
+
+    @cached_property
+    def supervisors(self) -> tuple[str, ...]:
+        return _phones(self.supervisor_phones)
+
+    @cached_property
+    def on_call(self) -> tuple[str, ...]:
+        return _phones(self.on_call_phones)
 
     @cached_property
     def effective_database_url(self) -> str:
@@ -167,6 +204,10 @@ class Settings(BaseSettings):
     def secrets_file(self) -> Path:
         """TOML, mode 0600: AMI passwords, cookie key. Made at first start."""
         return self.data_dir.resolve() / "secrets.toml"
+
+
+def _phones(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(phone for part in text.split(",") if (phone := part.strip())))
 
 
 def load_settings(**overrides: object) -> Settings:

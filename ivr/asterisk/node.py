@@ -12,8 +12,9 @@ from ivr.asterisk.devices import IDLE, Devices
 from ivr.asterisk.link import AsteriskLink, Item, Snapshot
 from ivr.asterisk.listening import WaitingEars, is_listener
 from ivr.asterisk.queue_members import sync_members
+from ivr.asterisk.talks import Talks, extension_of
 from ivr.domain.incident import Role
-from ivr.services.ports import Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
+from ivr.services.ports import BusyWith, Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
 from ivr.services.reconcile import place_callers, reconcile
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class AsteriskNode:
         self._seats = seats
         self._trunk_caller_id = trunk_caller_id
         self.devices = Devices()
+        self._talks = Talks()
+        self._parked: set[str] = set()
         self._seat_names: dict[str, str] = {}
         self._records: set[asyncio.Task[None]] = set()
         self._mend = asyncio.Event()
@@ -47,6 +50,17 @@ class AsteriskNode:
 
     def idle_seats(self) -> dict[str, str]:
         return {ext: name for ext, name in self._seat_names.items() if self.devices.state(ext) == IDLE}
+
+    def forget(self) -> None:
+        """The manager interface is away: what was not truth before is worth nothing now."""
+        self.devices.forget()
+        self._parked.clear()
+
+    def busy_seats(self) -> dict[str, BusyWith]:
+        return {
+            talk.extension: BusyWith(talk.caller_uniqueid, talk.seat_uniqueid, talk.since)
+            for talk in self._talks.all().values()
+        }
 
     async def run(self) -> None:
         """Audit against Asterisk's own state every 10 s, and soon after a record could not be written."""
@@ -76,7 +90,10 @@ class AsteriskNode:
                 asterisk_started=item.asterisk_started,
                 look_again=self._audit_in,
             )
-            await place_callers(self._calls, item.places, item.with_whom())
+            # A snapshot may be older than the break-in that has just parked somebody.
+            with_whom = {u: seat for u, seat in item.with_whom().items() if u not in self._parked}
+            await place_callers(self._calls, item.places, with_whom)
+            self._talks.agree_with(c for c in item.channels.values() if c.uniqueid not in self._parked)
             self._ears.agree_with(item.waiting, item.channels)
             await self.sync_seats(item)
             return
@@ -122,6 +139,8 @@ class AsteriskNode:
         uniqueid = event["uniqueid"]
         if is_listener(uniqueid):
             return
+        self._talks.gone(uniqueid)
+        self._parked.discard(uniqueid)
         cause = int(event["cause"]) if event["cause"].isdigit() else 0
 
         async def ended() -> None:
@@ -159,13 +178,25 @@ class AsteriskNode:
     def _on_agentconnect(self, event: AmiEvent) -> None:
         uniqueid, waited = event["uniqueid"], _number(event["holdtime"])
         extension = event["interface"].partition("/")[2]
+        self._talks.connected(event)
         self._record(lambda: self._calls.connected(uniqueid, extension, waited))
+        self._back_from_park(uniqueid, extension)
 
     def _on_dialend(self, event: AmiEvent) -> None:
         """A routine caller whom no seat took is answered at the duty phone: he has talked, nobody calls him back."""
         uniqueid = event["uniqueid"]
-        if uniqueid and event["dialstatus"] == "ANSWER" and event["destchannel"].startswith("PJSIP/trunk-"):
+        if not uniqueid or event["dialstatus"] != "ANSWER":
+            return
+        if event["destchannel"].startswith("PJSIP/trunk-"):
             self._record(lambda: self._calls.connected(uniqueid, None, 0.0))
+        elif uniqueid in self._parked:  # the seat that he was taken from has him again
+            self._talks.connected(event)
+            self._back_from_park(uniqueid, extension_of(event["destchannel"]))
+
+    def _back_from_park(self, uniqueid: str, extension: str) -> None:
+        if uniqueid in self._parked:
+            self._parked.discard(uniqueid)
+            self._record(lambda: self._calls.returned(uniqueid, extension))
 
     def _on_devicestatechange(self, event: AmiEvent) -> None:
         if self.devices.heard(event["device"], event["state"]):
@@ -180,7 +211,8 @@ class AsteriskNode:
         if snapshot is None:
             await self._link.refresh()
             return
-        await sync_members(self._link, {seat.extension: seat.state for seat in seats}, snapshot.members)
+        states = {seat.extension: seat.state for seat in seats}
+        await sync_members(self._link, states, snapshot.members, snapshot.parked_seats())
         self.on_seats_changed()
 
     async def dial(self, attempt_id: str, role: Role, phone: str, room: str, ring_s: float) -> None:
@@ -203,6 +235,31 @@ class AsteriskNode:
             raise DialRefused(str(exc)) from None
         except AmiError as exc:
             raise DialDoubtful(str(exc)) from None
+
+    async def break_in(self, extension: str, uniqueid: str, room: str) -> None:
+        talk = self._talks.take(extension)
+        if talk is None or talk.seat_uniqueid != uniqueid:
+            raise DialRefused("the seat is not on that call any more")
+        self._parked.add(talk.caller_uniqueid)
+        try:
+            # One action moves both: the caller to the music, his agent to the room. 1 ms (asterisk-notes).
+            await self._link.act(
+                "Redirect",
+                Channel=talk.caller_channel,
+                Context="parked",
+                Exten=extension,
+                Priority="1",
+                ExtraChannel=talk.seat_channel,
+                ExtraContext="break-in",
+                ExtraExten=room,
+                ExtraPriority="1",
+            )
+        except (AmiUnavailable, AmiRefused) as exc:
+            self._parked.discard(talk.caller_uniqueid)
+            raise DialRefused(str(exc)) from None
+        except AmiError as exc:
+            raise DialDoubtful(str(exc)) from None
+        self._record(lambda: self._calls.parked(talk.caller_uniqueid, extension, room))
 
     async def hang_up(self, uniqueid: str) -> None:
         """End a channel by its uniqueid; one that is gone already is no error."""

@@ -17,6 +17,9 @@ class Channel:
     name: str = ""
     bridge: str = ""
     """The bridge's id; empty for a channel that is alone."""
+    application: str = ""
+    context: str = ""
+    exten: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Member:
 
     interface: str
     paused: bool
+    reason: str = ""
+    """Why it is paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,10 @@ class Snapshot:
     """Who is in the routine queue: uniqueid -> channel."""
     places: dict[str, int] = field(default_factory=dict)
     """Uniqueid -> place in the routine queue."""
+
+    def parked_seats(self) -> set[str]:
+        """Extensions of the seats whose caller was parked for an emergency and waits for them."""
+        return {channel.exten for channel in self.channels.values() if channel.context == "parked"}
 
     def with_whom(self) -> dict[str, str | None]:
         """Uniqueid of a trunk's channel -> extension of the seat it is bridged with, None for a duty phone."""
@@ -57,11 +66,24 @@ def snapshot(status: AmiEvent, channels: Iterable[AmiEvent], queue: Iterable[Ami
     queue = list(queue)
     return Snapshot(
         {
-            c["uniqueid"]: Channel(c["uniqueid"], c["linkedid"], c["channelstatedesc"], c["channel"], c["bridgeid"])
+            c["uniqueid"]: Channel(
+                c["uniqueid"],
+                c["linkedid"],
+                c["channelstatedesc"],
+                c["channel"],
+                c["bridgeid"],
+                c["application"],
+                c["context"],
+                c["exten"],
+            )
             for c in channels
             if c.name == "CoreShowChannel"
         },
-        {m["location"]: Member(m["location"], m["paused"] == "1") for m in queue if m.name == "QueueMember"},
+        {
+            m["location"]: Member(m["location"], m["paused"] == "1", m["pausedreason"])
+            for m in queue
+            if m.name == "QueueMember"
+        },
         _started(status),
         {e["uniqueid"]: e["channel"] for e in queue if e.name == "QueueEntry"},
         {e["uniqueid"]: int(e["position"]) for e in queue if e.name == "QueueEntry" and e["position"].isdigit()},

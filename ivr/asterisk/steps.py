@@ -22,7 +22,8 @@ from ivr.services.ports import Seats, StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 
 log = logging.getLogger(__name__)
-_ULID = re.compile(r"[0-9A-Z]{26}")
+_LEG = re.compile(r"[0-9A-Za-z.-]{1,150}")
+"""A leg's channel: our ULID for one that we dialled, Asterisk's own id for a seat that was taken from a call."""
 
 _LEG_FLOWS = {
     Role.AGENT: legs.agent_leg,
@@ -94,7 +95,7 @@ class Steps:
 
     async def _leg(self, session: AgiSession) -> None:
         attempt = session.argument(1)
-        found = await self._incidents.describe(attempt) if _ULID.fullmatch(attempt) else None
+        found = await self._incidents.describe(attempt) if _LEG.fullmatch(attempt) else None
         if found is None:
             log.warning("an answered leg that is on no record")
             return

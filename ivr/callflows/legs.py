@@ -60,8 +60,8 @@ async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) ->
 
 
 async def elder_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
-    """We called the elder: no key to press, straight to the person who is waiting in the room."""
-    await call.play("elder/call_back")
+    """We called the elder: no key to press, straight into the room. Silence counts as need there."""
+    await call.play(await desk.elder_prompt(room))
     await desk.accept(attempt)
     await call.enter_room(room, "elder")
 

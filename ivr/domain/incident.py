@@ -127,6 +127,14 @@ class IncidentView:
     closed: bool
     elder_phone: str | None
     legs: list[LegView] = field(default_factory=list)
+    elder_lost_since: datetime | None = None
+    """His own call ended then; None when he never called, or is on the line."""
+    elder_redials: int = 0
+    """How often he was called since then (or at all)."""
+    elder_met: bool = False
+    """A person of the centre and he were in the room together, in his last call or since."""
+    hospital_allowed: bool = False
+    """The elder's file allows that the hospital or 120 is rung when nobody of the centre can be had."""
 
     def of(self, *roles: Role) -> list[LegView]:
         return [leg for leg in self.legs if leg.role in roles]

@@ -1,11 +1,13 @@
 """Who of the centre is rung for an incident. A pure decision like the family's cascade.
 
-All ready agents at once; when nobody is in the room yet and none can be rung, or none came in time, the duty phone.
+All ready agents at once. None free within 3 s: the agent on the least urgent ordinary call is taken (break-in). No
+seat at all, or none came in time: the duty phone, the supervisors, those on call, and at last, where the elder's file
+allows it, the hospital of the district or 120. Each rung joins the search; nobody who rings is stopped for the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,13 +22,31 @@ class StaffingPolicy:
     duty_after_s: float = 20.0  # agents ring this long before the duty phone joins the search
     no_seat_duty_after_s: float = 1.0  # nobody can be rung at all
     regroup_s: float = 5.0  # an agent has just left the room: the others may be hanging up too
+    break_in_s: float | None = 3.0  # no agent is free after this: one is taken from an ordinary call; None: never
+    unanswered_break_in_s: float = 10.0  # agents ring and none comes: the same
+    supervisor_after_s: float = 5.0  # these three count from when there is no seat at all
+    on_call_after_s: float = 10.0
+    hospital_after_s: float = 15.0
+    supervisors: tuple[str, ...] = ()
+    on_call: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BusySeat:
+    """A seat on an ordinary call. `urgency` of that call: 0 is the least."""
+
+    since: datetime
+    urgency: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StaffingStep:
     ring_agents: tuple[str, ...] = ()  # extensions
+    break_in: str | None = None  # extension
     ring_duty: bool = False
-    ring_elder: bool = False
+    ring_supervisors: tuple[str, ...] = ()  # phones
+    ring_on_call: tuple[str, ...] = ()
+    ring_hospital: bool = False
     cancel: tuple[str, ...] = ()  # leg ids
     searching: bool = False  # nobody is there yet: a seat that becomes free matters
     look_again_s: float | None = None  # when time alone will change this decision
@@ -49,13 +69,17 @@ def next_step(
     duty_phone: str,
     policy: StaffingPolicy,
     now: datetime,
+    busy: Mapping[str, BusySeat] | None = None,
 ) -> StaffingStep:
-    """Decide about agents, the duty phone, and the elder who has no line into the room yet."""
+    """Decide about agents and the phones behind them.
+
+    `ready`: extensions whose telephone is idle. `busy`: those that may be taken from an ordinary call.
+    """
     staff = view.of(Role.AGENT, Role.SUPERVISOR)
     present = [leg for leg in staff if leg.live and leg.accepted_at is not None]
     if present:
         cancel = tuple(leg.id for leg in staff if leg.live and leg.state in _RINGING)
-        return StaffingStep(cancel=cancel, ring_elder=_elder_is_missing(view))
+        return StaffingStep(cancel=cancel)
     elders = view.of(Role.ELDER)
     waiting = [leg for leg in view.of(Role.ELDER, Role.FAMILY) if leg.live and leg.accepted_at is not None]
     served = [leg for leg in staff if leg.ever_accepted]
@@ -66,41 +90,60 @@ def next_step(
     if last_left < policy.regroup_s:
         return StaffingStep(searching=True, look_again_s=policy.regroup_s - last_left)
 
-    pause_s = policy.pause_between_rings_s
+    searched = min(_since(now, view.opened_at), last_left)
     by_extension = {leg.phone: leg for leg in view.of(Role.AGENT)}
     free = [ext for ext in sorted(ready) if not ((leg := by_extension.get(ext)) and leg.live)]
-    rests = {ext: _rest_s(by_extension.get(ext), now, pause_s) for ext in free}
+    rests = {ext: _rest_s(by_extension.get(ext), now, policy.pause_between_rings_s) for ext in free}
     ring = tuple(ext for ext in free if rests[ext] <= 0)
-    ringing = any(leg.live for leg in by_extension.values())
-    duty = next((leg for leg in view.of(Role.SUPERVISOR) if leg.phone == duty_phone), None)
-    patience = policy.duty_after_s if ring or ringing else policy.no_seat_duty_after_s
-    duty_wait = max(
-        patience - min(_since(now, view.opened_at), last_left),
-        _rest_s(duty, now, pause_s),
-        float("inf") if not duty_phone or (duty and duty.live) else 0.0,
-    )
-    due = [wait for wait in (*rests.values(), duty_wait) if 0 < wait < float("inf")]
+    ringing = bool(ring) or any(leg.live for leg in by_extension.values())
+    taken, take_in = _break_in(by_extension, ringing, searched, policy, busy or {})
+    is_seat = ringing or bool(busy)
+    base = policy.duty_after_s if ringing else policy.no_seat_duty_after_s
+    ladder = policy.duty_after_s if is_seat else 0.0
+    phones = {leg.phone: leg for leg in view.of(Role.SUPERVISOR)}
+
+    def wait_for(phone: str, due_s: float) -> float:
+        """Seconds until this phone is rung; endless while it rings."""
+        leg = phones.get(phone)
+        if leg is not None and leg.live:
+            return float("inf")
+        return max(due_s - searched, _rest_s(leg, now, policy.pause_between_rings_s))
+
+    duty_wait = wait_for(duty_phone, base) if duty_phone else float("inf")
+    supervisors = {p: wait_for(p, ladder + policy.supervisor_after_s) for p in policy.supervisors}
+    on_call = {p: wait_for(p, ladder + policy.on_call_after_s) for p in policy.on_call}
+    hospital_wait = ladder + policy.hospital_after_s - searched
+    may_hospital = view.hospital_allowed and not any(leg.live or leg.attempts for leg in view.of(Role.HOSPITAL))
+    waits = [*rests.values(), duty_wait, *supervisors.values(), *on_call.values(), take_in]
+    if may_hospital:
+        waits.append(hospital_wait)
+    due = [wait for wait in waits if 0 < wait < float("inf")]
     return StaffingStep(
         ring_agents=ring,
+        break_in=taken,
         ring_duty=duty_wait <= 0,
+        ring_supervisors=tuple(p for p, wait in supervisors.items() if wait <= 0),
+        ring_on_call=tuple(p for p, wait in on_call.items() if wait <= 0),
+        ring_hospital=may_hospital and hospital_wait <= 0,
         searching=True,
         look_again_s=min(due, default=None),
     )
 
 
-def _elder_is_missing(view: IncidentView) -> bool:
-    """A pressed-and-hung-up call or a device without voice: once a person is there, the elder is called."""
-    if not view.elder_phone:
-        return False
-    elders = view.of(Role.ELDER)
-    if any(leg.live for leg in elders):
-        return False
-    staff_since = min(
-        (leg.accepted_at for leg in view.of(Role.AGENT, Role.SUPERVISOR) if leg.live and leg.accepted_at),
-        default=None,
-    )
-    if staff_since is None:
-        return False
-    # Had the elder been on the line with this person, he hung up himself: the person decides, not the machine.
-    met = any(leg.ended_at is not None and leg.ended_at >= staff_since for leg in elders)
-    return not met
+def _break_in(
+    by_extension: Mapping[str, LegView],
+    ringing: bool,
+    searched: float,
+    policy: StaffingPolicy,
+    busy: Mapping[str, BusySeat],
+) -> tuple[str | None, float]:
+    """The seat to take now, and the seconds until one may be taken."""
+    taking = any(leg.live and leg.state is LegState.ANSWERED for leg in by_extension.values())
+    fit = [ext for ext in busy if not ((leg := by_extension.get(ext)) and leg.live)]
+    if policy.break_in_s is None or not fit or taking:
+        return None, float("inf")
+    wait = (policy.unanswered_break_in_s if ringing else policy.break_in_s) - searched
+    if wait > 0:
+        return None, wait
+    # The longest of the least urgent: most of it has been said.
+    return min(fit, key=lambda ext: (busy[ext].urgency, busy[ext].since, ext)), float("inf")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
 from ivr.services.ports import Calls, Incidents, Legs, Spoken
 
@@ -33,6 +35,12 @@ class IncidentDesk:
 
     async def duty_prompt(self, incident_id: str) -> str:
         return "duty/emergency" if self._spoken is None else await self._spoken.duty_alarm(incident_id)
+
+    async def elder_prompt(self, incident_id: str) -> str:
+        """What the elder hears whom we call: a person is on the line, or we are looking for one."""
+        view = await self._legs.view(incident_id, datetime.now(UTC))
+        staff = view.of(Role.AGENT, Role.SUPERVISOR) if view else []
+        return "elder/call_back" if any(leg.live and leg.accepted_at for leg in staff) else "elder/line_lost"
 
     async def open(self, arrived: ArrivedCall) -> str:
         """The incident of an emergency call, opened or joined and committed; its id is also the room's name."""

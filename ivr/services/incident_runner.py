@@ -9,21 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ivr.domain import cascade, staffing
+from ivr.domain import cascade, redial, staffing
 from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.domain.numbers import is_dialable
-from ivr.services.ports import DialDoubtful, DialRefused, Incidents, Legs, Telephony
+from ivr.services.ports import Categories, DialDoubtful, DialRefused, Incidents, Legs, Telephony
 
 log = logging.getLogger(__name__)
 
 # Every open incident is looked at again after this, whatever was missed.
 AUDIT_S = 15.0
 AFTER_FAULT_S = 1.0
+URGENCY = {"service.urgent_help": 2, "service.medical": 1}
+"""Of an ordinary call by its ticket's category; all others are 0. Who breaks in takes the least urgent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class RunnerPolicy:
     duty_phone: str = ""
     family_ring_s: float = 25.0
     agent_ring_s: float = 30.0
-    elder_ring_s: float = 40.0
+    redial: redial.RedialPolicy = field(default_factory=redial.RedialPolicy)
+    urgency: Mapping[str, int] = field(default_factory=lambda: dict(URGENCY))
 
 
 def _utc_now() -> datetime:
@@ -49,12 +52,14 @@ class IncidentRunner:
         legs: Legs,
         telephony: Telephony,
         policy: RunnerPolicy,
+        calls: Categories | None = None,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._incidents = incidents
         self._legs = legs
         self._telephony = telephony
         self._policy = policy
+        self._calls = calls
         self._now = now
         self._wake: dict[str, asyncio.Event] = {}
         self._searching: set[str] = set()
@@ -119,8 +124,12 @@ class IncidentRunner:
             return 0.5
         policy = self._policy
         seats = self._telephony.idle_seats()
-        staff = staffing.next_step(view, seats.keys(), policy.duty_phone, policy.staff, self._now())
-        family = cascade.next_step([leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)], policy.family)
+        busy = await self._busy(view)
+        staff = staffing.next_step(view, seats.keys(), policy.duty_phone, policy.staff, self._now(), busy)
+        again = redial.next_step(view, policy.redial, self._now())
+        relatives = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
+        at_once = max(policy.family.parallel, len(relatives)) if again.everybody else policy.family.parallel
+        family = cascade.next_step(relatives, replace(policy.family, parallel=at_once))
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         deeds: list[Coroutine[Any, Any, None]] = []
@@ -128,11 +137,21 @@ class IncidentRunner:
             deeds.append(self._dial(view, Role.AGENT, extension, policy.agent_ring_s, seats[extension]))
         for leg_id in family.dial:
             deeds.append(self._dial(view, Role.FAMILY, by_id[leg_id].phone, policy.family_ring_s))
-        if staff.ring_duty:
-            deeds.append(self._dial(view, Role.SUPERVISOR, policy.duty_phone, policy.agent_ring_s, "值班电话"))
-            deeds.append(self._incidents.escalated(view.id, "duty_phone"))
-        if staff.ring_elder and view.elder_phone and is_dialable(view.elder_phone):
-            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, policy.elder_ring_s, "老人"))
+        if staff.break_in is not None:
+            deeds.append(self._break_in(view, staff.break_in))
+        behind = (
+            ((policy.duty_phone,) if staff.ring_duty else (), "值班电话", "duty_phone"),
+            (staff.ring_supervisors, "值班长", "supervisor"),
+            (staff.ring_on_call, "备勤手机", "on_call"),
+        )
+        for phones, name, why in behind:
+            deeds += [self._dial(view, Role.SUPERVISOR, phone, policy.agent_ring_s, name) for phone in phones]
+            if phones:
+                deeds.append(self._incidents.escalated(view.id, why))
+        if again.dial and view.elder_phone and is_dialable(view.elder_phone):
+            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, again.ring_s, "老人"))
+        if again.propose_ambulance:
+            deeds.append(self._incidents.escalated(view.id, "propose_120"))
         if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
             deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
         deeds.append(self._cancel(view, [*staff.cancel, *family.cancel]))
@@ -140,7 +159,7 @@ class IncidentRunner:
         for result in await asyncio.gather(*deeds, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-        return min(AUDIT_S, staff.look_again_s or AUDIT_S)
+        return min(AUDIT_S, staff.look_again_s or AUDIT_S, again.look_again_s or AUDIT_S)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
         attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)
@@ -152,6 +171,35 @@ class IncidentRunner:
             await self._legs.ended(attempt, Outcome.LOST if not self._telephony.is_up else Outcome.FAILED)
         except DialDoubtful:
             log.warning("incident %s: a dial is in doubt, reconciliation will tell", view.id)
+
+    async def _busy(self, view: IncidentView) -> dict[str, staffing.BusySeat]:
+        """Seats on ordinary calls, and how urgent each of these is; asked for only while nobody is there."""
+        if any(leg.live and leg.accepted_at for leg in view.of(Role.AGENT, Role.SUPERVISOR)):
+            return {}
+        talks = self._telephony.busy_seats()
+        if not talks:
+            return {}
+        categories = await self._calls.categories([t.caller for t in talks.values()]) if self._calls else {}
+        urgency = self._policy.urgency
+        return {
+            extension: staffing.BusySeat(talk.since, urgency.get(categories.get(talk.caller) or "", 0))
+            for extension, talk in talks.items()
+        }
+
+    async def _break_in(self, view: IncidentView, extension: str) -> None:
+        """On record first, under the id of the channel that the seat talks on; then both are moved."""
+        talk = self._telephony.busy_seats().get(extension)
+        if talk is None:
+            return
+        attempt = await self._legs.begin_attempt(view.id, Role.AGENT, extension, name=extension, uniqueid=talk.seat)
+        if attempt is None:
+            return
+        try:
+            await self._telephony.break_in(extension, attempt, view.id)
+        except DialRefused:
+            await self._legs.ended(attempt, Outcome.FAILED)
+        except DialDoubtful:
+            log.warning("incident %s: a break-in is in doubt, reconciliation will tell", view.id)
 
     async def _cancel(self, view: IncidentView, leg_ids: list[str]) -> None:
         for leg in view.legs:

@@ -34,7 +34,14 @@ class Incidents(Protocol):
 class Legs(Protocol):
     async def view(self, incident_id: str, now: datetime) -> IncidentView | None: ...
     async def begin_attempt(
-        self, incident_id: str, role: Role, phone: str, *, name: str = "", lease_s: float = 60.0
+        self,
+        incident_id: str,
+        role: Role,
+        phone: str,
+        *,
+        name: str = "",
+        lease_s: float = 60.0,
+        uniqueid: str | None = None,
     ) -> str | None: ...
     async def live(self) -> dict[str, datetime]: ...
     async def ringing(self, uniqueid: str) -> None: ...
@@ -58,11 +65,23 @@ class Calls(Protocol):
         ...
 
     async def live(self) -> dict[str, datetime]: ...
+    async def parked(self, uniqueid: str, extension: str, incident_id: str) -> None:
+        """His agent was taken for an emergency; he waits for the same seat."""
+        ...
+
+    async def returned(self, uniqueid: str, extension: str) -> None: ...
+    async def parked_now(self) -> list[str]: ...
     async def places(self) -> dict[str, tuple[bool, bool]]:
         """Uniqueid of each living routine call -> (was queued, got a person), as far as is on record."""
         ...
 
     async def outcome(self, call_id: str, outcome: str, *, call_back: bool = False) -> None: ...
+
+
+class Categories(Protocol):
+    async def categories(self, uniqueids: Sequence[str]) -> dict[str, str | None]:
+        """Uniqueid -> category of the call's ticket, as far as one is known."""
+        ...
 
 
 class Tickets(Protocol):
@@ -126,6 +145,15 @@ class Spoken(Protocol):
     async def duty_alarm(self, incident_id: str) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class BusyWith:
+    """A seat's ordinary call: the two channels' uniqueids, and since when they talk."""
+
+    caller: str
+    seat: str
+    since: datetime
+
+
 class Telephony(Protocol):
     """The outbound side of one Asterisk node."""
 
@@ -138,6 +166,15 @@ class Telephony(Protocol):
 
     async def dial(self, attempt_id: str, role: Role, phone: str, room: str, ring_s: float) -> None:
         """Start one outbound leg. Raises DialRefused, DialDoubtful."""
+        ...
+
+    def busy_seats(self) -> dict[str, BusyWith]:
+        """Extension -> the ordinary call that it talks on."""
+        ...
+
+    async def break_in(self, extension: str, uniqueid: str, room: str) -> None:
+        """Take a seat from its ordinary call into the room; the caller is parked for it. `uniqueid`: the seat's
+        channel, as it is on record. Raises DialRefused, DialDoubtful."""
         ...
 
     async def hang_up(self, uniqueid: str) -> None: ...

@@ -28,6 +28,9 @@ async def place_callers(calls: Calls, waiting: Mapping[str, int], with_whom: Map
             await calls.queued(uniqueid, waiting[uniqueid])
         if not connected and uniqueid in with_whom:
             await calls.connected(uniqueid, with_whom[uniqueid], 0.0)
+    for uniqueid in await calls.parked_now():
+        if seat := with_whom.get(uniqueid):
+            await calls.returned(uniqueid, seat)
 
 
 async def reconcile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ _ROW = Prepared(
         call.c.kind,
         call.c.outcome,
         call.c.connected_at,
+        call.c.parked_at,
+        call.c.returned_at,
         call.c.ended_at,
         call.c.incident_id,
         call.c.ticket_no,
@@ -147,6 +150,52 @@ class SqlCalls:
 
         await self._store.write(change)
 
+    async def parked(self, uniqueid: str, extension: str, incident_id: str) -> None:
+        """His agent was taken for an emergency; he waits for the same seat."""
+
+        def change(tx: Tx) -> None:
+            call_id = find(tx.conn, self._node, uniqueid)
+            if call_id is None:
+                return
+            tx.conn.execute(update(call).where(call.c.id == call_id).values(parked_at=tx.now, returned_at=None))
+            tx.event("call.parked", call_id=call_id, extension=extension, for_incident=incident_id)
+
+        await self._store.write(change)
+
+    async def returned(self, uniqueid: str, extension: str) -> None:
+        """A parked caller has a person again: the same seat, or whoever was free first."""
+
+        def change(tx: Tx) -> None:
+            call_id = find(tx.conn, self._node, uniqueid)
+            if call_id is None:
+                return
+            waiting = (call.c.id == call_id, call.c.parked_at.is_not(None), call.c.returned_at.is_(None))
+            done = tx.conn.execute(update(call).where(*waiting).values(returned_at=tx.now, extension=extension))
+            if done.rowcount:
+                tx.event("call.returned", call_id=call_id, extension=extension)
+
+        await self._store.write(change)
+
+    async def parked_now(self) -> list[str]:
+        """Uniqueids of this node's calls that are parked, as far as is on record."""
+        query = select(call.c.uniqueid).where(
+            call.c.node == self._node,
+            call.c.parked_at.is_not(None),
+            call.c.returned_at.is_(None),
+            call.c.ended_at.is_(None),
+        )
+        return await self._store.look(lambda conn: list(conn.scalars(query)))
+
+    async def categories(self, uniqueids: Sequence[str]) -> dict[str, str | None]:
+        """Uniqueid -> category of the call's ticket."""
+        query = (
+            select(call.c.uniqueid, ticket.c.category)
+            .join(ticket, ticket.c.no == call.c.ticket_no)
+            .where(call.c.node == self._node, call.c.uniqueid.in_(list(uniqueids)))
+        )
+        rows = await self._store.look(lambda conn: conn.execute(query).all())
+        return {row.uniqueid: row.category for row in rows}
+
     async def outcome(self, call_id: str, outcome: str, *, call_back: bool = False) -> None:
         """The flow knows how the call will end (`duty`, `call_back_promised`, …); the first word stands."""
 
@@ -170,7 +219,10 @@ class SqlCalls:
             if row.ended_at is not None:
                 return row.incident_id is not None
             call_id = row.id
-            outcome = row.outcome or _outcome_at_end(row.kind, row.connected_at)
+            left_parked = row.parked_at is not None and row.returned_at is None
+            outcome = row.outcome or (
+                "hung_up_while_parked" if left_parked else _outcome_at_end(row.kind, row.connected_at)
+            )
             _END.run(tx.conn, of_id=call_id, at=at or tx.now, how=outcome)
             tx.event(
                 "call.ended",
@@ -181,7 +233,7 @@ class SqlCalls:
                 cause=cause,
             )
             if row.ticket_no:
-                back = outcome in ("abandoned", "hung_up_before_answer")
+                back = outcome in ("abandoned", "hung_up_before_answer", "hung_up_while_parked")
                 _END_TICKET.run(tx.conn, of_no=row.ticket_no, how=outcome, back=back)
             return row.incident_id is not None
 

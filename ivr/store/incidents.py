@@ -20,6 +20,7 @@ from ivr.domain.incident import (
 from ivr.domain.people import Match
 from ivr.store import calls, people
 from ivr.store.db import Store
+from ivr.store.legs import CALLER
 from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt
 from ivr.store.tx import Tx
 
@@ -296,7 +297,7 @@ def _add_elder_line(tx: Tx, incident_id: str, new: NewAlarm) -> None:
             attempt_no=number,
             node=new.call.node,
             uniqueid=new.call.uniqueid,
-            lease_owner="caller",
+            lease_owner=CALLER,
             lease_until=tx.now,
             dialled_at=tx.now,
         )

@@ -20,6 +20,8 @@ from ivr.store.tx import Tx
 
 # Contacts' hours are China's, whatever the server's clock shows; no daylight saving since 1991.
 CHINA = timezone(timedelta(hours=8))
+CALLER = "caller"
+"""Who "leases" the attempt that is an elder's own call."""
 STAFF = (Role.AGENT, Role.SUPERVISOR)
 # Asked in every round of an incident, and for every channel that rings, answers or ends: built once.
 _INCIDENT: BindParameter[str] = bindparam("incident")
@@ -54,9 +56,19 @@ class SqlLegs:
         return await self._store.look(lambda conn: _view(conn, incident_id, now))
 
     async def begin_attempt(
-        self, incident_id: str, role: Role, phone: str, *, name: str = "", lease_s: float = 60.0
+        self,
+        incident_id: str,
+        role: Role,
+        phone: str,
+        *,
+        name: str = "",
+        lease_s: float = 60.0,
+        uniqueid: str | None = None,
     ) -> str | None:
-        """Put one dial on record; returns its id, or None when the incident is closed or the leg already lives."""
+        """Put one dial on record; returns its id, or None when the incident is closed or the leg already lives.
+
+        `uniqueid`: of a channel that is there already (break-in); it is answered, and each is taken once at most.
+        """
 
         def change(tx: Tx) -> str | None:
             state = tx.conn.scalar(select(incident.c.state).where(incident.c.id == incident_id))
@@ -94,6 +106,9 @@ class SqlLegs:
             if busy:
                 return None
             attempt_id = str(ULID())
+            if uniqueid is not None and self._find(tx, uniqueid) is not None:
+                return None
+            answered = tx.now if uniqueid is not None else None
             tx.conn.execute(
                 insert(leg_attempt).values(
                     id=attempt_id,
@@ -101,21 +116,22 @@ class SqlLegs:
                     incident_id=incident_id,
                     attempt_no=number,
                     node=self._node,
-                    uniqueid=attempt_id,
+                    uniqueid=uniqueid or attempt_id,
                     lease_owner=self._owner,
                     lease_until=tx.now + timedelta(seconds=lease_s),
                     dialled_at=tx.now,
+                    answered_at=answered,
                 )
             )
             tx.conn.execute(
                 update(leg)
                 .where(leg.c.id == leg_id)
                 .values(
-                    state=LegState.DIALLED,
+                    state=LegState.ANSWERED if answered else LegState.DIALLED,
                     attempts=number,
                     dialled_at=tx.now,
                     ringing_at=None,
-                    answered_at=None,
+                    answered_at=answered,
                     accepted_at=None,
                     ended_at=None,
                     outcome=None,
@@ -128,8 +144,9 @@ class SqlLegs:
                 role=role,
                 attempt=number,
                 attempt_id=attempt_id,
+                break_in=answered is not None,
             )
-            return attempt_id
+            return uniqueid or attempt_id
 
         return await self._store.write(change)
 
@@ -289,6 +306,17 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile
     view = IncidentView(incident_id, since, head.state == "closed", phone)
+    roles = {row.id: row.role for row in legs}
+    elders = [
+        a for a in attempts if roles.get(a.leg_id) == Role.ELDER and (a.ended_at is None or a.dialled_at >= since)
+    ]
+    inbound = max((a.dialled_at for a in elders if a.lease_owner == CALLER), default=None)
+    since_call = [a for a in elders if inbound is None or a.dialled_at >= inbound]
+    if inbound is not None and since_call[0].ended_at is not None:
+        view.elder_lost_since = since_call[0].ended_at
+    view.elder_redials = sum(1 for a in since_call if a.lease_owner != CALLER and a.outcome != Outcome.LOST)
+    staff = [a for a in attempts if roles.get(a.leg_id) in STAFF]
+    view.elder_met = any(_together(a, b) for a in since_call for b in staff)
     for row in legs:
         every = [a for a in attempts if a.leg_id == row.id]
         last = every[-1] if every else None
@@ -314,6 +342,15 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
             )
         )
     return view
+
+
+def _together(one: Any, other: Any) -> bool:
+    """Both had accepted, and neither had gone before the other came. A line that Asterisk lost was cut: no talk."""
+    if one.accepted_at is None or other.accepted_at is None or one.outcome == Outcome.LOST:
+        return False
+    return (one.ended_at is None or one.ended_at > other.accepted_at) and (
+        other.ended_at is None or other.ended_at > one.accepted_at
+    )
 
 
 def _search_began(

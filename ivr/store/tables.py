@@ -153,6 +153,8 @@ call = Table(
     Column("answered_at", Utc),
     Column("queued_at", Utc),
     Column("connected_at", Utc),
+    Column("parked_at", Utc),  # his agent was taken for an emergency
+    Column("returned_at", Utc),
     Column("ended_at", Utc),
     Column("extension", String(8)),
     Column("outcome", String(40)),

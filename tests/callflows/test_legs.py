@@ -8,6 +8,7 @@ import pytest
 
 from ivr.callflows import legs
 from ivr.callflows.call import CallerHungUp
+from ivr.domain.incident import LegState, LegView, Role
 from ivr.services.incident_desk import IncidentDesk
 from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryLegs
 from tests.doubles.scripted_call import ScriptedCall
@@ -91,7 +92,16 @@ async def test_a_voicemail_or_a_child_with_the_keys_is_not_a_relative(pressed: s
 
 
 async def test_the_elder_called_back_presses_nothing() -> None:
-    assert await told(legs.elder_leg) == ["play elder/call_back", "accept A1", "room ROOM elder"]
+    assert await told(legs.elder_leg) == ["play elder/line_lost", "accept A1", "room ROOM elder"]
+
+
+async def test_the_elder_hears_that_a_person_is_there_when_one_is() -> None:
+    story: list[str] = []
+    records = MemoryLegs(story, LegView("L1", Role.AGENT, "1001", 0, LegState.ACCEPTED, 1))
+    records.legs[0].live, records.legs[0].accepted_at = True, records.opened_at
+    desk = IncidentDesk(MemoryIncidents(story), records, MemoryCalls(story))
+    await legs.elder_leg(ScriptedCall(story=story, gone_at=""), desk, "A1", "ROOM")
+    assert story[0] == "play elder/call_back"
 
 
 @pytest.mark.parametrize("flow", ALL)

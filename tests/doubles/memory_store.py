@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -81,7 +82,14 @@ class MemoryLegs:
         return IncidentView(incident_id, self.opened_at, self.closed, self.elder_phone, legs)
 
     async def begin_attempt(
-        self, incident_id: str, role: Role, phone: str, *, name: str = "", lease_s: float = 60.0
+        self,
+        incident_id: str,
+        role: Role,
+        phone: str,
+        *,
+        name: str = "",
+        lease_s: float = 60.0,
+        uniqueid: str | None = None,
     ) -> str | None:
         del incident_id, name, lease_s
         leg = next((leg for leg in self.legs if leg.phone == phone and leg.role is role), None)
@@ -90,7 +98,7 @@ class MemoryLegs:
             self.legs.append(leg)
         if leg.live or self.closed:
             return None
-        leg.attempt_id = f"A{next(self._serial)}-{phone}"
+        leg.attempt_id = uniqueid or f"A{next(self._serial)}-{phone}"
         leg.live, leg.state, leg.attempts, leg.dialled_at = True, LegState.DIALLED, leg.attempts + 1, datetime.now(UTC)
         leg.outcome = None
         self.story.append(f"attempt {phone}")
@@ -142,6 +150,8 @@ class MemoryCalls:
     def __init__(self, story: list[str]) -> None:
         self.story = story
         self.living: dict[str, datetime] = {}
+        self.known_parked: list[str] = []
+        self.known_categories: dict[str, str] = {}
         self.known_places: dict[str, tuple[bool, bool]] = {}
 
     def answered(self, call_id: str) -> None:
@@ -166,6 +176,18 @@ class MemoryCalls:
 
     async def live(self) -> dict[str, datetime]:
         return dict(self.living)
+
+    async def parked(self, uniqueid: str, extension: str, incident_id: str) -> None:
+        self.story.append(f"call parked {uniqueid} {extension} {incident_id}")
+
+    async def returned(self, uniqueid: str, extension: str) -> None:
+        self.story.append(f"call returned {uniqueid} {extension}")
+
+    async def parked_now(self) -> list[str]:
+        return list(self.known_parked)
+
+    async def categories(self, uniqueids: Sequence[str]) -> dict[str, str | None]:
+        return {uniqueid: self.known_categories.get(uniqueid) for uniqueid in uniqueids}
 
     async def places(self) -> dict[str, tuple[bool, bool]]:
         return dict(self.known_places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivr.domain.incident import Role
+from ivr.services.ports import BusyWith
 
 
 class PretendTelephony:
@@ -15,6 +16,8 @@ class PretendTelephony:
         self.refuse: dict[str, Exception] = {}
         """What the next dial to a number raises; "" for any number."""
         self.down_on_refusal = False
+        self.talks: dict[str, BusyWith] = {}
+        self.broken_in: list[tuple[str, str, str]] = []
 
     @property
     def is_up(self) -> bool:
@@ -22,6 +25,17 @@ class PretendTelephony:
 
     def idle_seats(self) -> dict[str, str]:
         return {extension.removeprefix("seat"): name for extension, name in self.seats.items()}
+
+    def busy_seats(self) -> dict[str, BusyWith]:
+        return dict(self.talks)
+
+    async def break_in(self, extension: str, uniqueid: str, room: str) -> None:
+        failure = self.refuse.pop(extension, None)
+        del self.talks[extension]
+        if failure is not None:
+            raise failure
+        self.story.append(f"break in {extension}")
+        self.broken_in.append((extension, uniqueid, room))
 
     async def dial(self, attempt_id: str, role: Role, phone: str, room: str, ring_s: float) -> None:
         failure = self.refuse.pop(phone, None)

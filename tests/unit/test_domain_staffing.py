@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
-from ivr.domain.staffing import StaffingPolicy, StaffingStep, next_step
+from ivr.domain.staffing import BusySeat, StaffingPolicy, StaffingStep, next_step
 
 T0 = datetime(2024, 5, 6, 3, 0, tzinfo=UTC)
 DUTY = "13700000000"
@@ -97,7 +97,7 @@ def test_present_agent_stops_the_others_and_nobody_else_is_rung() -> None:
         ready=("1002", "1003"),
     )
     assert set(found.cancel) == {"agent-1002", f"supervisor-{DUTY}"}
-    assert (found.ring_agents, found.ring_duty, found.ring_elder) == ((), False, False)
+    assert (found.ring_agents, found.ring_duty) == ((), False)
 
 
 def test_who_has_answered_but_not_accepted_is_left_to_hear_why() -> None:
@@ -157,32 +157,69 @@ def test_elder_who_hung_up_before_anybody_came_is_still_an_emergency() -> None:
     assert found.ring_agents == ("1001",)
 
 
-def test_missing_elder_is_called_once_a_person_is_there() -> None:
-    gone = elder(ringing=0, ended=2)
-    assert not step(3, gone, agent(ringing=0)).ring_elder, "nobody there to speak to"
-    assert step(6, gone, agent(accepted=5)).ring_elder
-    assert step(6, agent(accepted=5)).ring_elder, "a device without voice"
-    assert step(6, gone, duty(accepted=5)).ring_elder
-    assert not step(8, elder(ringing=7), agent(accepted=5)).ring_elder, "is being called"
-    assert not step(40, elder(ringing=7, ended=37), agent(accepted=5)).ring_elder, "once"
+def busy(**since: float) -> dict[str, BusySeat]:
+    return {extension.removeprefix("seat"): BusySeat(at(seconds)) for extension, seconds in since.items()}
 
 
-def test_elder_who_met_the_person_and_hung_up_is_not_called() -> None:
-    assert not step(60, elder(accepted=0, ended=50), agent(accepted=5)).ring_elder
+def taking(seconds: float, *legs: LegView, ready: tuple[str, ...] = (), seats: dict[str, BusySeat]) -> StaffingStep:
+    return next_step(view(*legs), ready, DUTY, POLICY, at(seconds), seats)
 
 
-def test_elder_without_a_phone_is_not_called() -> None:
-    found = next_step(view(agent(accepted=5), elder_phone=None), (), DUTY, POLICY, at(6))
-    assert not found.ring_elder
+def test_no_agent_free_within_three_seconds_one_is_taken_from_an_ordinary_call() -> None:
+    seats = busy(seat1001=-30, seat1002=-90)
+    early = taking(1, elder(accepted=0), seats=seats)
+    assert early.break_in is None
+    assert early.look_again_s == pytest.approx(2)
+    assert taking(3, elder(accepted=0), seats=seats).break_in == "1002", "the longest talk"
 
 
-@pytest.mark.parametrize("second", [("1001", "1002")])
-def test_second_person_who_was_there_already_counts_as_met(second: tuple[str, str]) -> None:
-    """Two in the room, the elder hangs up, one of them leaves: nobody calls the elder behind their back."""
-    first, other = second
-    assert not step(
-        70, elder(accepted=0, ended=50), agent(first, accepted=5, ended=60), agent(other, accepted=20)
-    ).ring_elder
+def test_the_least_urgent_call_is_taken_before_the_longest() -> None:
+    seats = {"1001": BusySeat(at(-300), urgency=2), "1002": BusySeat(at(-10)), "1003": BusySeat(at(-20), urgency=1)}
+    assert taking(3, elder(accepted=0), seats=seats).break_in == "1002"
+
+
+def test_agents_who_ring_are_given_longer_and_then_one_is_taken_all_the_same() -> None:
+    seats = busy(seat1002=-30)
+    assert taking(9, elder(accepted=0), agent("1001", ringing=0), seats=seats).break_in is None
+    assert taking(10, elder(accepted=0), agent("1001", ringing=0), seats=seats).break_in == "1002"
+
+
+def test_one_seat_is_taken_at_a_time_and_none_when_somebody_is_there_or_it_is_switched_off() -> None:
+    seats = busy(seat1002=-30)
+    on_the_way = replace(agent("1001", ringing=3), state=LegState.ANSWERED)
+    assert taking(4, elder(accepted=0), on_the_way, seats=seats).break_in is None
+    assert taking(9, elder(accepted=0), agent("1001", accepted=5), seats=seats).break_in is None
+    never = replace(POLICY, break_in_s=None)
+    assert next_step(view(elder(accepted=0)), (), DUTY, never, at(50), seats).break_in is None
+
+
+LADDER = replace(POLICY, supervisors=("13600000001",), on_call=("13600000002", "13600000003"))
+
+
+def climb(
+    seconds: float, *legs: LegView, hospital: bool = False, seats: dict[str, BusySeat] | None = None
+) -> StaffingStep:
+    incident = view(elder(accepted=0), *legs)
+    incident.hospital_allowed = hospital
+    return next_step(incident, (), DUTY, LADDER, at(seconds), seats)
+
+
+def test_without_any_seat_supervisor_then_those_on_call_then_the_hospital() -> None:
+    assert climb(4).ring_supervisors == ()
+    found = climb(5)
+    assert (found.ring_supervisors, found.ring_on_call) == (("13600000001",), ())
+    assert climb(10).ring_on_call == ("13600000002", "13600000003")
+    assert not climb(14, hospital=True).ring_hospital
+    assert climb(15, hospital=True).ring_hospital
+    assert not climb(15).ring_hospital, "only where the elder's file allows it"
+    assert not climb(15, leg(Role.HOSPITAL, "120", ringing=15), hospital=True).ring_hospital, "once"
+
+
+def test_a_seat_that_can_be_taken_keeps_the_ladder_for_later() -> None:
+    found = climb(6, seats=busy(seat1001=-5))
+    assert found.break_in == "1001"
+    assert found.ring_supervisors == ()
+    assert climb(26, seats=busy(seat1001=-5)).ring_supervisors == ("13600000001",)
 
 
 roles = st.sampled_from([Role.AGENT, Role.SUPERVISOR, Role.ELDER, Role.FAMILY])
@@ -221,8 +258,6 @@ def test_rules_that_always_hold(found: IncidentView, ready: set[str], duty_phone
     if present:
         assert not result.ring_agents
         assert not result.ring_duty
-    else:
-        assert not result.ring_elder
     if result.ring_duty:
         assert duty_phone
         assert not any(one.live for one in found.of(Role.SUPERVISOR))

@@ -1,0 +1,84 @@
+"""A line that was cut, or pressed and hung up: the elder is called again, and the incident stays with people."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.calls.harness import Answers, Busy, NoAnswer, Phone
+from tests.calls.place import MakePlace
+from tests.calls.system import DUTY, Person, prompt
+
+CRY = Path(__file__).parents[2] / "prompts" / "demo" / "elder_press.alaw"
+PHONE = "02150001111"
+WANG = Person("E1", "王秀英", PHONE, ["13800000001", "13800000002", "13800000003"])
+
+
+async def test_who_presses_and_hangs_up_is_called_again_within_five_seconds(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        for number in WANG.contacts:
+            town.family(number, NoAnswer())
+        town.duty(DUTY, NoAnswer())
+        home: Phone = town.family(PHONE, Answers(after_s=1))
+        elder = await town.call(PHONE, "12349120")
+        await elder.answered()
+        await elder.hang_up()
+        cut = asyncio.get_running_loop().time()
+        again = await home.called()
+        print(f"cut to INVITE {again.invited_at - cut:.2f} s")
+        assert again.invited_at - cut < 5
+        await again.hears(prompt("elder/line_lost"))
+        agent = await town.agent("1001", system.agents["1001"], Answers(after_s=0.5))
+        await system.api("POST", "/agents/1001/state", {"state": "ready"}, status=200)  # and is rung at once
+        seat = await agent.called()
+        await system.in_room(2)
+        again.say(CRY)
+        await seat.hears(CRY)
+        await again.said()
+        await again.hang_up()
+        await asyncio.sleep(6)
+        assert len(home.calls) == 1, "he has spoken with a person: that person decides"
+        (incident,) = await system.incidents()
+        assert incident["state"] == "open"
+        await seat.hang_up()
+
+
+async def test_three_tries_in_a_minute_then_the_whole_family_then_120_is_proposed(place: MakePlace) -> None:
+    async with place([WANG], IVR_FAMILY_RING_S="90", IVR_PROPOSE_120_S="65") as (system, town):
+        family = [town.family(number, NoAnswer()) for number in WANG.contacts]
+        town.duty(DUTY, NoAnswer())
+        home = town.family(PHONE, NoAnswer())
+        elder = await town.call(PHONE, "12349120")
+        await elder.answered()
+        await elder.hang_up()
+        cut = asyncio.get_running_loop().time()
+        tries = [(await home.called(within=30, nth=n)).invited_at - cut for n in (1, 2, 3)]
+        print([round(at, 1) for at in tries])
+        assert tries[0] < 5
+        assert tries[2] < 60
+        assert family[2].calls == [], "two at a time until then"
+        await family[2].called(within=25)
+        assert all(phone.calls[0].ended_at is None for phone in family), "all three ring at once"
+
+        async def proposed() -> bool:
+            (incident,) = await system.incidents()
+            return any(e["kind"] == "incident.escalated" and e["why"] == "propose_120" for e in incident["events"])
+
+        await system.until(proposed, 75 - (asyncio.get_running_loop().time() - cut), "120 is proposed")
+        assert asyncio.get_running_loop().time() - cut > 64
+
+
+async def test_a_busy_line_is_tried_again(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        for number in WANG.contacts:
+            town.family(number, NoAnswer())
+        home = town.family(PHONE, Busy())
+        elder = await town.call(PHONE, "12349120")
+        await elder.answered()
+        await elder.hang_up()
+        await home.called(nth=1)
+        home.behaves(Answers(after_s=0.5))
+        again = await home.called(nth=2, within=8)
+        await again.hears(prompt("elder/line_lost"))
+        await system.leg("elder", PHONE, "accepted")
+        await again.hang_up()
