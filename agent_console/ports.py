@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from ivr.domain.cascade import Family
 from ivr.domain.incident import NewAlarm, Raised
 
 T = TypeVar("T")
@@ -43,6 +44,9 @@ class Incidents(Protocol):
     async def raise_alarm(self, new: NewAlarm) -> Raised: ...
     async def close(self, incident_id: str, *, by: str, outcome: str, reason: str) -> None: ...
     async def looked_at(self, incident_id: str, *, by: str) -> None: ...
+    async def family(
+        self, incident_id: str, said: Family, *, by: str, word: str, reason: str | None = None
+    ) -> None: ...
 
 
 class Tickets(Protocol):

@@ -77,6 +77,8 @@ EVENTS = {
     "incident.alarm_joined": "又一次报警并入",
     "incident.escalated": "升级",
     "incident.looked_at": "已查看",
+    "incident.family_started": "开始联系亲属",
+    "incident.family_cancelled": "取消联系亲属（误按）",
     "incident.closed": "事件关闭",
     "leg.dialled": "拨打",
     "leg.ringing": "振铃",
@@ -90,6 +92,8 @@ EVENTS = {
     "call.connected": "坐席接通",
     "call.abandoned": "主叫放弃",
     "call.ended": "来电结束",
+    "call.parked": "因紧急呼叫被搁置",
+    "call.returned": "回到坐席",
     "file.viewed": "查看档案",
     "speech.heard": "听到",
 }
@@ -134,4 +138,8 @@ PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据�
 WHYS = {
     "duty_phone": "呼叫值班电话",
     "family_not_reached": "家属均未接通",
+    "supervisor": "呼叫值班长",
+    "on_call": "呼叫备勤手机",
+    "hospital": "呼叫医院或 120",
+    "propose_120": "两分钟联系不上老人，建议拨打 120",
 }

@@ -67,7 +67,9 @@ class Engine:
             legs,
             self.node,
             RunnerPolicy(
-                CascadePolicy(settings.family_parallel, settings.family_rounds),
+                CascadePolicy(
+                    settings.family_parallel, settings.family_rounds, by_agent=settings.family_start == "agent"
+                ),
                 _staffing(settings),
                 duty_phone=settings.duty_phone,
                 family_ring_s=settings.family_ring_s,
@@ -76,7 +78,7 @@ class Engine:
                     first_after_s=settings.redial_first_s,
                     tries=settings.redial_tries,
                     everybody_after_s=settings.everybody_after_s,
-                    propose_after_s=settings.propose_120_s,
+                    propose_after_s=settings.propose_ambulance_s,
                 ),
             ),
             calls,
@@ -85,7 +87,13 @@ class Engine:
         sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
         self.steps = Steps(
             settings.node,
-            IncidentDesk(incidents, legs, calls, SpokenNames(Library(settings.spoken_dir), sounds, SqlNamed(store))),
+            IncidentDesk(
+                incidents,
+                legs,
+                calls,
+                SpokenNames(Library(settings.spoken_dir), sounds, SqlNamed(store)),
+                one_relative=settings.family_join == "first",
+            ),
             tickets,
             seats,
             one_key_number=settings.one_key_number,

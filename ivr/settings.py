@@ -10,7 +10,7 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     family_ring_s: Annotated[int, Field(ge=1, le=120)] = 25
     family_parallel: Annotated[int, Field(ge=1, le=10)] = 2
     family_rounds: Annotated[int, Field(ge=1, le=10)] = 2
+    family_start: Literal["alarm", "agent"] = "alarm"
+    """Who starts dialling the relatives: the alarm itself, or the agent's word (and by itself when none has come)."""
+    family_join: Literal["all", "first"] = "all"
+    """Who of the relatives may come into the room: all who accept, or the first only."""
     agent_ring_s: Annotated[int, Field(ge=1, le=120)] = 30
     duty_ring_s: Annotated[int, Field(ge=1, le=120)] = 40
     break_in_s: Annotated[float, Field(ge=0, le=60)] = 3
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
     redial_tries: Annotated[int, Field(ge=1, le=10)] = 3
     """So often at once; then once a minute, and everybody of the family is dialled at the same time."""
     everybody_after_s: Annotated[float, Field(ge=0, le=600)] = 90
-    propose_120_s: Annotated[float, Field(ge=0, le=900)] = 120
+    propose_ambulance_s: Annotated[float, Field(ge=0, le=900)] = 120
     """Without contact for so long, 120 is proposed to the agent."""
     queue_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""

@@ -6,11 +6,12 @@ from datetime import UTC
 
 from agent_console.api.endpoint import Answer, Ask
 from agent_console.api.ids import need_ulid
-from agent_console.api.models import AlarmIn, CloseIn, IncidentQuery
+from agent_console.api.models import AlarmIn, CloseIn, FamilyIn, IncidentQuery
 from agent_console.api.shapes import IncidentOut, Incidents, RaisedOut
 from agent_console.keys import INCIDENTS, LOOKS, READER
 from agent_console.queries import incidents
 from agent_console.validation import Refused
+from ivr.domain.cascade import Family
 from ivr.domain.incident import AlreadyClosed, NewAlarm, UnknownDevice, UnknownElder, UnknownIncident
 
 
@@ -60,6 +61,22 @@ async def close_incident(ask: Ask) -> Answer:
         raise Refused(422, "missing", "“by”缺失：要写明由谁关闭。", "by is missing: say who closes it.", "by")
     try:
         await ask.app[INCIDENTS].close(incident_id, by=by, outcome=body.outcome or "other", reason=body.reason)
+    except UnknownIncident:
+        raise _not_found() from None
+    except AlreadyClosed:
+        raise Refused(409, "already_closed", "事件已经关闭。", "The incident is closed already.") from None
+    return 200, await _find(ask, incident_id)
+
+
+async def family(ask: Ask) -> Answer:
+    incident_id = need_ulid(ask.part("id"), _not_found)
+    body: FamilyIn = ask.body
+    by = ask.who.name if ask.who.is_person else body.by
+    if by is None:
+        raise Refused(422, "missing", "“by”缺失：要写明是谁。", "by is missing: say who.", "by")
+    said = Family.STARTED if body.action == "start" else Family.CANCELLED
+    try:
+        await ask.app[INCIDENTS].family(incident_id, said, by=by, word=body.word, reason=body.reason)
     except UnknownIncident:
         raise _not_found() from None
     except AlreadyClosed:

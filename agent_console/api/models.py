@@ -80,6 +80,21 @@ class CloseIn(BaseModel):
     reason: Text
 
 
+class FamilyIn(BaseModel):
+    """Dial the relatives, or stop it: 误按. `word`: whose clear word it was."""
+
+    action: Literal["start", "cancel"]
+    by: OptLine80 = None
+    word: Literal["agent", "elder"] = "agent"
+    reason: OptText = None
+
+    @model_validator(mode="after")
+    def _explained(self) -> Self:
+        if self.action == "cancel" and not self.reason:
+            raise PydanticCustomError("missing", "no reason", {"field": "reason"})
+        return self
+
+
 class SeatIn(BaseModel):
     state: Literal["ready", "paused", "away"]
     reason: OptLine80 = None

@@ -40,6 +40,15 @@ ENDPOINTS = (
         body=models.CloseIn,
         refusals=(404, 409, 422, 503),
     ),
+    Endpoint(
+        "POST",
+        "/incidents/{id}/family",
+        "启动或取消（误按）给亲属打电话 · dial the relatives, or stop it",
+        alarms.family,
+        {200: shapes.IncidentOut},
+        body=models.FamilyIn,
+        refusals=(404, 409, 422, 503),
+    ),
     Endpoint("GET", "/queue", "等待者与座席 · who waits, and the seats", seats.show_queue, {200: shapes.QueueOut}),
     Endpoint(
         "POST",

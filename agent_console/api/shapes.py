@@ -89,6 +89,8 @@ class IncidentOut(BaseModel):
     closed_by: str | None
     outcome: str | None
     reason: str | None
+    family: str | None = None
+    family_reason: str | None = None
     alarms: list[AlarmOut]
     legs: list[LegOut]
     events: list[EventOut]

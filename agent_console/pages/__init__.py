@@ -15,6 +15,7 @@ def mount(app: web.Application) -> None:
     add.add_get("/incidents/{id}", desk.show)
     add.add_post("/incidents/{id}/close", actions.close)
     add.add_post("/incidents/{id}/looked", actions.looked)
+    add.add_post("/incidents/{id}/family", actions.family)
     add.add_post("/seats/{ext}", actions.seat)
     add.add_get("/login", login.show)
     add.add_post("/login", login.log_in)

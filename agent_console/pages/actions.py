@@ -5,12 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent_console.api.ids import need_ulid, need_word
-from agent_console.api.models import CloseIn, SeatIn
+from agent_console.api.models import CloseIn, FamilyIn, SeatIn
 from agent_console.api.seats import need_seat, no_seat
 from agent_console.keys import INCIDENTS, PAGES, SEATS
 from agent_console.pages.desk import desk
 from agent_console.pages.forms import acting_form, is_htmx
 from agent_console.validation import Refused, parse
+from ivr.domain.cascade import Family
 from ivr.domain.incident import AlreadyClosed, UnknownIncident
 
 
@@ -41,6 +42,29 @@ async def looked(request: web.Request) -> web.Response:
     incident_id = need_ulid(request.match_info["id"], _no_incident)
     await request.app[INCIDENTS].looked_at(incident_id, by=who.name)
     return _done(request, f"/incidents/{incident_id}")
+
+
+async def family(request: web.Request) -> web.Response:
+    """Dial the relatives, or stop it because it was pressed by mistake."""
+    who, form = await acting_form(request)
+    incident_id = need_ulid(request.match_info["id"], _no_incident)
+    told = {"incident_id": incident_id, "csrf": who.csrf, "typed": form}
+    try:
+        body = parse(FamilyIn, {**form, "by": who.name})
+        said = Family.STARTED if body.action == "start" else Family.CANCELLED
+        await request.app[INCIDENTS].family(incident_id, said, by=who.name, word=body.word, reason=body.reason)
+    except Refused as problem:
+        if not is_htmx(request):
+            raise
+        html = request.app[PAGES].part("family", {**told, "problem": problem})
+        return web.Response(text=html, status=problem.status, content_type="text/html")
+    except UnknownIncident:
+        raise _no_incident() from None
+    except AlreadyClosed:
+        raise Refused(409, "already_closed", "事件已关闭。", "It is closed already.") from None
+    done = "正在联系亲属" if said is Family.STARTED else "已停止联系亲属"
+    html = request.app[PAGES].part("family", {**told, "typed": {}, "done": done})
+    return _done(request, f"/incidents/{incident_id}", html)
 
 
 async def seat(request: web.Request) -> web.Response:

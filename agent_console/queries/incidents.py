@@ -104,6 +104,8 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes, events_shown: int
             closed_by=row.closed_by,
             outcome=row.outcome,
             reason=row.reason,
+            family=row.family,
+            family_reason=row.family_reason,
             alarms=alarms[row.id],
             legs=legs[row.id],
             events=events[row.id],

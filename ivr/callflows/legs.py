@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from ivr.callflows.call import Call, Expect, Key, Said
+from ivr.callflows.call import Answer, Call, Expect, Key, NoInput, Said
 from ivr.services.incident_desk import IncidentDesk
 
 ACCEPT = "accept"
-"""The grammar of both legs below; its ids are `accept` and `decline`."""
+"""The grammar of both legs below; its ids are `accept`, `decline` and `again`."""
+
+
+TELL_AGAIN = 3
+"""So often "please tell me again" is answered; whoever asks on is no person."""
+
+
+async def ask_again(call: Call, prompt: str, expect: Expect, *, repeats: int) -> Answer:
+    """`call.ask`, where key 3 or "please say it again" plays the prompt once more."""
+    for _ in range(TELL_AGAIN):
+        answer = await call.ask(prompt, expect, within_s=4, repeats=repeats)
+        match answer:
+            case Key("3") | Said("again"):
+                continue
+            case _:
+                return answer
+    return NoInput()
 
 
 async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
@@ -20,7 +36,7 @@ async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> 
 
 async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """The duty phone is anybody's phone: only pressing 1, or saying so, counts."""
-    match await call.ask(await desk.duty_prompt(room), Expect("1", ACCEPT), within_s=4, repeats=3):
+    match await ask_again(call, await desk.duty_prompt(room), Expect("13", ACCEPT), repeats=3):
         case Key("1") | Said("accept"):
             if await desk.accept_first(attempt):
                 await call.play("duty/connecting")
@@ -36,14 +52,15 @@ async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> N
 
 async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     prompt = await desk.family_prompt(room, speech=call.hears)
-    match await call.ask(prompt, Expect("12", ACCEPT), within_s=4, repeats=2):
+    match await ask_again(call, prompt, Expect("123", ACCEPT), repeats=2):
         case Key("1") | Said("accept"):
-            if await desk.accept(attempt):
+            refusal = await desk.accept_relative(attempt, room)
+            if refusal is None:
                 await call.play("family/connecting")
                 await call.enter_room(room, "helper")
-            else:  # closed meanwhile: somebody has taken care of it
+            else:  # closed meanwhile, pressed by mistake, or another relative was first
                 await desk.too_late(attempt)
-                await call.play("family/already_answered")
+                await call.play(refusal)
                 await call.hang_up()
         case Key("2") | Said("decline"):
             await desk.declined(attempt)

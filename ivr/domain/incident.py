@@ -127,6 +127,8 @@ class IncidentView:
     closed: bool
     elder_phone: str | None
     legs: list[LegView] = field(default_factory=list)
+    family: str | None = None
+    """`cascade.Family`, as a person said."""
     elder_lost_since: datetime | None = None
     """His own call ended then; None when he never called, or is on the line."""
     elder_redials: int = 0

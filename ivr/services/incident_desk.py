@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
 from ivr.services.ports import Calls, Incidents, Legs, Spoken
 
@@ -21,7 +22,16 @@ def call_alarm(arrived: ArrivedCall, *, source: str, needs_look: bool = False) -
 
 
 class IncidentDesk:
-    def __init__(self, incidents: Incidents, legs: Legs, calls: Calls, spoken: Spoken | None = None) -> None:
+    def __init__(
+        self,
+        incidents: Incidents,
+        legs: Legs,
+        calls: Calls,
+        spoken: Spoken | None = None,
+        *,
+        one_relative: bool = False,
+    ) -> None:
+        self._one_relative = one_relative
         self._incidents = incidents
         self._legs = legs
         self._calls = calls
@@ -58,6 +68,13 @@ class IncidentDesk:
     async def accept_first(self, attempt: str) -> bool:
         """Like `accept`, for the staff: the first to answer wins, everybody else hears False."""
         return await self._legs.accept(attempt, only_first=True)
+
+    async def accept_relative(self, attempt: str, incident_id: str) -> str | None:
+        """None when this relative is in the room from now on, else the prompt that says why not."""
+        if await self._legs.accept(attempt, only_first=self._one_relative):
+            return None
+        view = await self._legs.view(incident_id, datetime.now(UTC))
+        return "family/false_alarm" if view and view.family == Family.CANCELLED else "family/already_answered"
 
     async def declined(self, attempt: str) -> None:
         await self._legs.declined(attempt)

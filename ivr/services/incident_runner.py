@@ -129,7 +129,14 @@ class IncidentRunner:
         again = redial.next_step(view, policy.redial, self._now())
         relatives = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
         at_once = max(policy.family.parallel, len(relatives)) if again.everybody else policy.family.parallel
-        family = cascade.next_step(relatives, replace(policy.family, parallel=at_once))
+        attended = any(leg.ever_accepted for leg in view.of(Role.AGENT, Role.SUPERVISOR))
+        may = cascade.order(
+            cascade.Family(view.family) if view.family else None,
+            policy.family,
+            attended=attended,
+            waited_s=(self._now() - view.opened_at).total_seconds(),
+        )
+        family = cascade.next_step(relatives, replace(policy.family, parallel=at_once), may)
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         deeds: list[Coroutine[Any, Any, None]] = []
@@ -159,6 +166,8 @@ class IncidentRunner:
         for result in await asyncio.gather(*deeds, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+        if may is cascade.Order.HOLD:
+            return 1.0
         return min(AUDIT_S, staff.look_again_s or AUDIT_S, again.look_again_s or AUDIT_S)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select, update
 from ulid import ULID
 
+from ivr.domain.cascade import Family
 from ivr.domain.incident import (
     AlreadyClosed,
     LegState,
@@ -100,6 +101,30 @@ class SqlIncidents:
 
         await self._store.write(change)
 
+    async def family(self, incident_id: str, said: Family, *, by: str, word: str, reason: str | None = None) -> None:
+        """A person starts dialling the relatives, or stops it (误按). `word`: whose word that is, `agent` or `elder`.
+
+        Raises:
+            UnknownIncident, AlreadyClosed
+        """
+
+        def change(tx: Tx) -> None:
+            now = tx.conn.execute(
+                select(incident.c.state, incident.c.family).where(incident.c.id == incident_id)
+            ).first()
+            if now is None:
+                raise UnknownIncident(incident_id)
+            if now.state == "closed":
+                raise AlreadyClosed(incident_id)
+            if now.family == said:
+                return
+            tx.conn.execute(
+                update(incident).where(incident.c.id == incident_id).values(family=said, family_reason=reason)
+            )
+            tx.event(f"incident.family_{said}", incident_id=incident_id, by=by, word=word)
+
+        await self._store.write(change)
+
     async def open_ids(self) -> list[str]:
         async with self._store.read() as conn:
             return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
@@ -141,8 +166,12 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
             elder_no=match.elder_no,
             elder_choices=list(match.choices),
         )
-    elif new.needs_look:
-        _mark_unseen(tx, incident_id)
+    else:
+        # Whoever presses again after "it was a mistake" means it.
+        again = (incident.c.id == incident_id, incident.c.family == Family.CANCELLED)
+        tx.conn.execute(update(incident).where(*again).values(family=None))
+        if new.needs_look:
+            _mark_unseen(tx, incident_id)
     _add_family(tx, incident_id, match.choices)
     alarm_id = new_id()
     tx.conn.execute(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
 from ulid import ULID
 
-from ivr.domain.cascade import is_available
+from ivr.domain.cascade import Family, is_available
 from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
 from ivr.store.db import Store
 from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
@@ -26,7 +26,14 @@ STAFF = (Role.AGENT, Role.SUPERVISOR)
 # Asked in every round of an incident, and for every channel that rings, answers or ends: built once.
 _INCIDENT: BindParameter[str] = bindparam("incident")
 _HEAD = (
-    select(incident.c.state, incident.c.opened_at, incident.c.elder_choices, elder.c.phone, elder.c.mobile)
+    select(
+        incident.c.state,
+        incident.c.family,
+        incident.c.opened_at,
+        incident.c.elder_choices,
+        elder.c.phone,
+        elder.c.mobile,
+    )
     .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
     .where(incident.c.id == _INCIDENT)
 )
@@ -157,9 +164,10 @@ class SqlLegs:
         await self._progress(uniqueid, "answered_at", LegState.ANSWERED, "leg.answered")
 
     async def accept(self, uniqueid: str, *, only_first: bool) -> bool:
-        """A person said yes. With `only_first` the first of the staff wins and every other one hears False.
+        """A person said yes. With `only_first` the first of the staff (of the family) wins and every other one hears
+        False.
 
-        False too when the incident was closed meanwhile.
+        False too when the incident was closed meanwhile, and for a relative when a person cancelled the family's alarm.
         """
 
         def change(tx: Tx) -> bool:
@@ -168,8 +176,13 @@ class SqlLegs:
                 return False
             if found.accepted_at is not None:
                 return True
-            if tx.conn.scalar(select(incident.c.state).where(incident.c.id == found.incident_id)) != "open":
+            now = tx.conn.execute(
+                select(incident.c.state, incident.c.family).where(incident.c.id == found.incident_id)
+            ).one()
+            if now.state != "open":
                 return False  # closed while this phone rang: nobody is sent into an empty room
+            if found.role == Role.FAMILY and now.family == Family.CANCELLED:
+                return False
             if only_first:
                 taken = tx.conn.scalar(
                     select(func.count())
@@ -179,7 +192,7 @@ class SqlLegs:
                         leg_attempt.c.incident_id == found.incident_id,
                         leg_attempt.c.accepted_at.is_not(None),
                         leg_attempt.c.ended_at.is_(None),
-                        leg.c.role.in_(STAFF),
+                        leg.c.role.in_(STAFF if found.role in STAFF else (found.role,)),
                     )
                 )
                 if taken:
@@ -306,6 +319,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile
     view = IncidentView(incident_id, since, head.state == "closed", phone)
+    view.family = head.family
     roles = {row.id: row.role for row in legs}
     elders = [
         a for a in attempts if roles.get(a.leg_id) == Role.ELDER and (a.ended_at is None or a.dialled_at >= since)

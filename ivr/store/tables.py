@@ -169,6 +169,8 @@ incident = Table(
     Column("elder_no", String(40), index=True),
     Column("elder_choices", JSON, nullable=False),  # elder_no of all who share the number
     Column("needs_look", Boolean, nullable=False, default=False),  # came through the lifeline
+    Column("family", String(12)),  # started | cancelled, by a person
+    Column("family_reason", Text),  # his words; not in the journal, which everybody reads
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
     Column("closed_by", String(80)),

@@ -42,7 +42,7 @@ async def test_the_second_seat_hears_that_a_colleague_was_first_and_is_free_agai
 
 async def test_the_duty_phone_is_in_the_room_after_pressing_1() -> None:
     assert await told(legs.duty_leg, "1") == [
-        "ask duty/emergency 1",
+        "ask duty/emergency 13",
         "accept A1 if first",
         "play duty/connecting",
         "room ROOM helper",
@@ -51,7 +51,7 @@ async def test_the_duty_phone_is_in_the_room_after_pressing_1() -> None:
 
 async def test_the_duty_phone_that_presses_too_late_is_told_so() -> None:
     assert await told(legs.duty_leg, "1", accepts=False) == [
-        "ask duty/emergency 1",
+        "ask duty/emergency 13",
         "accept A1 if first",
         "mark A1 cancelled",
         "play agent/already_taken",
@@ -60,21 +60,32 @@ async def test_the_duty_phone_that_presses_too_late_is_told_so() -> None:
 
 
 async def test_a_machine_at_the_duty_phone_is_nobody() -> None:
-    assert await told(legs.duty_leg) == ["ask duty/emergency 1", "mark A1 not_confirmed", "hangup"]
+    assert await told(legs.duty_leg) == ["ask duty/emergency 13", "mark A1 not_confirmed", "hangup"]
 
 
 async def test_a_relative_who_presses_1_is_in_the_room() -> None:
     assert await told(legs.family_leg, "1") == [
-        "ask family/alarm 12",
+        "ask family/alarm 123",
         "accept A1",
         "play family/connecting",
         "room ROOM helper",
     ]
 
 
+async def test_please_tell_me_again_plays_it_again_and_not_for_ever() -> None:
+    assert await told(legs.family_leg, "3", "again", "1") == [
+        *["ask family/alarm 123"] * 3,
+        "accept A1",
+        "play family/connecting",
+        "room ROOM helper",
+    ]
+    asked = await told(legs.family_leg, *["3"] * 9)
+    assert asked == [*["ask family/alarm 123"] * 3, "mark A1 not_confirmed", "play family/not_confirmed", "hangup"]
+
+
 async def test_a_relative_who_presses_2_has_declined_and_is_thanked() -> None:
     assert await told(legs.family_leg, "2") == [
-        "ask family/alarm 12",
+        "ask family/alarm 123",
         "declined A1",
         "play family/declined",
         "hangup",
@@ -84,7 +95,7 @@ async def test_a_relative_who_presses_2_has_declined_and_is_thanked() -> None:
 @pytest.mark.parametrize("pressed", ["", "9"])
 async def test_a_voicemail_or_a_child_with_the_keys_is_not_a_relative(pressed: str) -> None:
     assert await told(legs.family_leg, pressed) == [
-        "ask family/alarm 12",
+        "ask family/alarm 123",
         "mark A1 not_confirmed",
         "play family/not_confirmed",
         "hangup",

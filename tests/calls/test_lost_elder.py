@@ -44,7 +44,7 @@ async def test_who_presses_and_hangs_up_is_called_again_within_five_seconds(plac
 
 
 async def test_three_tries_in_a_minute_then_the_whole_family_then_120_is_proposed(place: MakePlace) -> None:
-    async with place([WANG], IVR_FAMILY_RING_S="90", IVR_PROPOSE_120_S="65") as (system, town):
+    async with place([WANG], IVR_FAMILY_RING_S="90", IVR_PROPOSE_AMBULANCE_S="65") as (system, town):
         family = [town.family(number, NoAnswer()) for number in WANG.contacts]
         town.duty(DUTY, NoAnswer())
         home = town.family(PHONE, NoAnswer())

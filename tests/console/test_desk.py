@@ -190,3 +190,22 @@ async def test_lifeline_incident_asks_to_be_looked_at(desk: Desk) -> None:
     await page.get_by_role("button", name="已查看").click()
     await expect(page.locator(".card.handled")).to_be_visible(timeout=SOON_MS)
     await expect(page.locator(".strip")).to_have_count(0)
+
+
+async def test_pressed_by_mistake_needs_a_word_and_stops_the_family(desk: Desk) -> None:
+    incident = await desk.console.alarm(device_id="P-100")
+    page = await desk.window(path=f"/incidents/{incident}")
+    await page.get_by_text("误按，停止联系亲属").click()
+    await page.get_by_role("button", name="停止 Stop").click()
+    await expect(page.get_by_text("请写明为什么是误按。")).to_be_visible()
+    await page.get_by_label("说明（必填）").fill("老人说按错了")
+    await page.get_by_role("button", name="停止 Stop").click()
+    await expect(page.get_by_role("status").filter(has_text="已停止联系亲属")).to_be_visible()
+    await expect(page.locator("#live")).to_contain_text("老人说按错了", timeout=SOON_MS)
+    found = await desk.console.get(f"/incidents/{incident}")
+    assert found["family"] == "cancelled"
+    (told,) = [event for event in found["events"] if event["kind"] == "incident.family_cancelled"]
+    assert (told["by"], told["word"]) == ("李娜", "elder")
+    assert "按错" not in str(found["events"]), "a person's words are not in the journal"
+    await page.get_by_role("button", name="联系亲属 Call family").click()
+    await expect(page.get_by_role("status").filter(has_text="正在联系亲属")).to_be_visible()

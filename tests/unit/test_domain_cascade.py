@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.domain.cascade import MAX_LOST, CascadePolicy, is_available, next_step
+from ivr.domain.cascade import MAX_LOST, CascadePolicy, Family, Order, is_available, next_step, order
 from ivr.domain.incident import LegState, LegView, Outcome, Role
 
 NOT_REACHED = [Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DECLINED, Outcome.NOT_CONFIRMED, Outcome.UNREACHABLE]
@@ -199,3 +199,47 @@ def test_a_phone_whose_calls_are_always_lost_is_given_up() -> None:
         assert dialled <= 2 * MAX_LOST
     assert dialled == 2 * MAX_LOST
     assert next_step(legs, CascadePolicy(parallel=1)).exhausted
+
+
+@pytest.mark.parametrize(
+    ("said", "by_agent", "attended", "waited_s", "found"),
+    [
+        (None, False, False, 0, Order.DIAL),  # the alarm itself starts it
+        (None, True, False, 5, Order.HOLD),
+        (None, True, False, 20, Order.DIAL),  # no agent has come: nobody is left alone
+        (None, True, True, 500, Order.HOLD),  # an agent was there and did not ask for it
+        (Family.STARTED, True, False, 0, Order.DIAL),
+        (Family.CANCELLED, False, False, 0, Order.STOP),
+        (Family.CANCELLED, True, False, 500, Order.STOP),
+    ],
+)
+def test_who_starts_and_who_stops(
+    said: Family | None, by_agent: bool, attended: bool, waited_s: float, found: Order
+) -> None:
+    policy = CascadePolicy(by_agent=by_agent)
+    assert order(said, policy, attended=attended, waited_s=waited_s) is found
+
+
+@given(family, policies, st.data())
+def test_stopped_nobody_is_dialled_and_only_ringing_phones_are_hung_up(
+    legs: list[LegView], policy: CascadePolicy, data: st.DataObject
+) -> None:
+    for leg in legs:
+        if data.draw(st.booleans()):
+            _dial(leg)
+            leg.state = data.draw(st.sampled_from([LegState.DIALLED, LegState.RINGING, LegState.ANSWERED]))
+    for may in (Order.STOP, Order.HOLD):
+        step = next_step(legs, policy, may)
+        assert step.dial == ()
+        ringing = {leg.id for leg in legs if leg.live and leg.state in (LegState.DIALLED, LegState.RINGING)}
+        assert set(step.cancel) == (ringing if may is Order.STOP else set())
+
+
+def test_in_order_means_one_after_the_other() -> None:
+    legs = [_leg("a", 1), _leg("b", 2)]
+    step = next_step(legs, CascadePolicy(parallel=1))
+    assert step.dial == ("a",)
+    _dial(legs[0])
+    assert next_step(legs, CascadePolicy(parallel=1)).dial == ()
+    _end(legs[0], Outcome.BUSY)
+    assert next_step(legs, CascadePolicy(parallel=1)).dial == ("b",)

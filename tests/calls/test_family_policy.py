@@ -1,0 +1,117 @@
+"""Who of the family is dialled, told and let in, by policy and by a person's word."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.calls.harness import Answers, NoAnswer
+from tests.calls.place import MakePlace
+from tests.calls.system import DUTY, Person, System, prompt
+
+WANG = Person("E1", "王秀英", "02150001111", ["13800000001", "13800000002"])
+BY = {"by": "李娜"}
+
+
+async def say(system: System, action: str, status: int = 200, **more: str) -> None:
+    (incident,) = await system.incidents()
+    await system.api("POST", f"/incidents/{incident['id']}/family", {"action": action, **BY, **more}, status=status)
+
+
+async def test_pressed_by_mistake_stops_the_phones_and_who_has_answered_is_told(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        town.duty(DUTY, NoAnswer())
+        slow = town.family("13800000001", Answers(after_s=0.5))
+        rings = town.family("13800000002", NoAnswer())
+        elder = await town.call("02150001111", "12349120")
+        talking = await slow.called()
+        await talking.hears(prompt("family/alarm"))
+        await rings.called()
+        await say(system, "cancel", 422)  # without a reason: nothing happens
+        assert rings.calls[0].ended_at is None
+        await say(system, "cancel", word="elder", reason="老人说按错了，没有事")
+        await rings.calls[0].ended(within=3)
+        talking.press("1")
+        await talking.hears(prompt("family/false_alarm"), since=asyncio.get_running_loop().time())
+        await talking.ended()
+        await asyncio.sleep(3)
+        assert len(slow.calls) + len(rings.calls) == 2, "nobody is dialled any more"
+        (incident,) = await system.incidents()
+        (told,) = [e for e in incident["events"] if e["kind"] == "incident.family_cancelled"]
+        assert (told["by"], told["word"]) == ("李娜", "elder")
+        assert elder.talking
+        again = await town.call("02150001111", "12349120")  # pressed anew: it is meant
+        await rings.called(nth=2)
+        await again.hang_up()
+        await elder.hang_up()
+
+
+async def test_by_the_agent_s_word_only(place: MakePlace) -> None:
+    async with place([WANG], IVR_FAMILY_START="agent") as (system, town):
+        agent = await town.agent("1001", system.agents["1001"], Answers(after_s=0.5))
+        await system.ready("1001")
+        daughter = town.family("13800000001", NoAnswer())
+        elder = await town.call("02150001111", "12349120")
+        seat = await agent.called()
+        await system.leg("agent", "1001", "accepted")
+        await asyncio.sleep(3)
+        assert daughter.calls == []
+        asked = asyncio.get_running_loop().time()
+        await say(system, "start")
+        assert (await daughter.called()).invited_at - asked < 2
+        await elder.hang_up()
+        await seat.hang_up()
+
+
+async def test_without_an_agent_the_family_is_dialled_by_itself(place: MakePlace) -> None:
+    async with place([WANG], IVR_FAMILY_START="agent") as (_system, town):
+        town.duty(DUTY, NoAnswer())
+        daughter = town.family("13800000001", NoAnswer())
+        elder = await town.call("02150001111", "12349120")
+        waited = (await daughter.called(within=25)).invited_at - elder.invited_at
+        assert 19 < waited < 23
+        await elder.hang_up()
+
+
+async def test_the_first_relative_only_where_the_centre_wants_it_so(place: MakePlace) -> None:
+    async with place([WANG], IVR_FAMILY_JOIN="first") as (system, town):
+        town.duty(DUTY, NoAnswer())
+        first = town.family("13800000001", Answers(after_s=0.5, presses="1", presses_after_s=2))
+        second = town.family("13800000002", Answers(after_s=0.5))
+        elder = await town.call("02150001111", "12349120")
+        late = await second.called()
+        await first.called()
+        await system.leg("family", "13800000001", "accepted")
+        late.press("1")
+        await late.hears(prompt("family/already_answered"))
+        await late.ended()
+        await system.in_room(2)
+        await elder.hang_up()
+        await first.calls[0].hang_up()
+
+
+async def test_please_tell_me_again(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        town.duty(DUTY, NoAnswer())
+        daughter = town.family("13800000001", Answers(after_s=0.5, presses="3", presses_after_s=4))
+        elder = await town.call("02150001111", "12349120")
+        leg = await daughter.called()
+        once = await leg.hears(prompt("family/alarm"))
+        await leg.hears(prompt("family/alarm"), since=leg.heard.began_at + once.at_s + 3)
+        leg.press("1")
+        await system.leg("family", "13800000001", "accepted")
+        await leg.hang_up()
+        await elder.hang_up()
+
+
+async def test_a_carer_reports_and_the_family_is_phoned_with_no_elder_on_the_line(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        town.duty(DUTY, NoAnswer())
+        daughter = town.family("13800000001", Answers(after_s=0.5, presses="1", presses_after_s=2))
+        report = {"source": "carer_app", "kind": "convulsion", "elder_no": "E1", "note": "抽搐，已打 120"}
+        asked = asyncio.get_running_loop().time()
+        await system.api("POST", "/alarms", report, status=201)
+        leg = await daughter.called()
+        print(f"POST to INVITE {leg.invited_at - asked:.2f} s")
+        assert leg.invited_at - asked < 2
+        await system.leg("family", "13800000001", "accepted")
+        await leg.hang_up()
