@@ -48,7 +48,7 @@ async def family(request: web.Request) -> web.Response:
     """Dial the relatives, or stop it because it was pressed by mistake."""
     who, form = await acting_form(request)
     incident_id = need_ulid(request.match_info["id"], _no_incident)
-    told = {"incident_id": incident_id, "csrf": who.csrf, "typed": form}
+    told = {"incident_id": incident_id, "csrf": who.csrf, "typed": form, "done": None, "problem": None}
     try:
         body = parse(FamilyIn, {**form, "by": who.name})
         said = Family.STARTED if body.action == "start" else Family.CANCELLED
