@@ -29,7 +29,7 @@ DEV := $(STAMPS)/dev-$(call hash,requirements.lock requirements-dev.lock pyproje
 NODE := $(STAMPS)/node-$(call hash,requirements-node.lock)
 ASSETS := $(CONSOLE_JS)/node_modules/.yinling-$(call hash,$(CONSOLE_JS)/package-lock.json)
 
-.PHONY: help setup setup-dev run test check bench assets tools clean
+.PHONY: help setup setup-dev run test check bench chaos assets tools clean
 
 help: ## this list
 	@echo "银铃 Yinling"
@@ -55,6 +55,10 @@ check: $(DEV) ## 静态检查 ruff, mypy, import-linter
 
 bench: setup-dev tools ## 性能测量 measure this machine
 	@$(BIN)/ivr bench
+
+CHAOS_KILLS ?= 300
+chaos: setup-dev tools ## 随机击杀 hundreds of random kills, and what must hold whatever is killed
+	@CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest -s tests/calls/test_chaos.py
 
 tools: $(DEV)
 	@$(BIN)/python -m ivr.asterisk.portable ensure asterisk sipp chromium
