@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from ivr.domain.incident import NewAlarm, Raised
+from ivr.domain.incident import NewAlarm, Raised, Role
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -43,6 +43,26 @@ class Incidents(Protocol):
     async def raise_alarm(self, new: NewAlarm) -> Raised: ...
     async def close(self, incident_id: str, *, by: str, outcome: str, reason: str) -> None: ...
     async def looked_at(self, incident_id: str, *, by: str) -> None: ...
+
+
+class Wanted(Protocol):
+    @property
+    def leg_id(self) -> str: ...
+    @property
+    def repeated(self) -> bool: ...
+
+
+class Helpers(Protocol):
+    """Who is wanted is put on record; the engine dials."""
+
+    async def want(
+        self, incident_id: str, role: Role, phone: str, *, name: str, by: str, worker_no: str | None = None
+    ) -> Wanted: ...
+    async def want_helper(self, incident_id: str, *, by: str, skill: str | None = None) -> bool: ...
+    async def arrived(
+        self, incident_id: str, *, by: str, at: datetime | None, worker_no: str | None = None
+    ) -> bool: ...
+    async def bind(self, elder_no: str, worker_no: str | None, *, by: str) -> None: ...
 
 
 class Tickets(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
-from ivr.services.ports import Calls, Incidents, Legs, Spoken
+from ivr.services.ports import Calls, Incidents, Legs, Spoken, SpokenHelpers
 
 
 def call_alarm(arrived: ArrivedCall, *, source: str, needs_look: bool = False) -> NewAlarm:
@@ -19,11 +19,19 @@ def call_alarm(arrived: ArrivedCall, *, source: str, needs_look: bool = False) -
 
 
 class IncidentDesk:
-    def __init__(self, incidents: Incidents, legs: Legs, calls: Calls, spoken: Spoken | None = None) -> None:
+    def __init__(
+        self,
+        incidents: Incidents,
+        legs: Legs,
+        calls: Calls,
+        spoken: Spoken | None = None,
+        helpers: SpokenHelpers | None = None,
+    ) -> None:
         self._incidents = incidents
         self._legs = legs
         self._calls = calls
         self._spoken = spoken
+        self._helpers = helpers
 
     async def family_prompt(self, incident_id: str, *, speech: bool = False) -> str:
         """What a relative is asked with; `speech`: where an answer by voice is understood too."""
@@ -33,6 +41,14 @@ class IncidentDesk:
 
     async def duty_prompt(self, incident_id: str) -> str:
         return "duty/emergency" if self._spoken is None else await self._spoken.duty_alarm(incident_id)
+
+    async def worker_prompt(self, incident_id: str, *, speech: bool = False) -> str:
+        if self._helpers is None:
+            return "worker/alarm_say" if speech else "worker/alarm"
+        return await self._helpers.worker_alarm(incident_id, speech=speech)
+
+    async def hospital_details(self, incident_id: str) -> str:
+        return "hospital/ask_centre" if self._helpers is None else await self._helpers.hospital_details(incident_id)
 
     async def open(self, arrived: ArrivedCall) -> str:
         """The incident of an emergency call, opened or joined and committed; its id is also the room's name."""

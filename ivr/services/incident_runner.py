@@ -17,6 +17,7 @@ from typing import Any
 from ivr.domain import cascade, staffing
 from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.domain.numbers import is_dialable
+from ivr.services.helper_round import NOTHING, HelperRound
 from ivr.services.ports import DialDoubtful, DialRefused, Incidents, Legs, Telephony
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class RunnerPolicy:
     family_ring_s: float = 25.0
     agent_ring_s: float = 30.0
     elder_ring_s: float = 40.0
+    helper_ring_s: float = 30.0
 
 
 def _utc_now() -> datetime:
@@ -50,7 +52,9 @@ class IncidentRunner:
         telephony: Telephony,
         policy: RunnerPolicy,
         now: Callable[[], datetime] = _utc_now,
+        helpers: HelperRound | None = None,
     ) -> None:
+        self._helpers = helpers
         self._incidents = incidents
         self._legs = legs
         self._telephony = telephony
@@ -121,6 +125,7 @@ class IncidentRunner:
         seats = self._telephony.idle_seats()
         staff = staffing.next_step(view, seats.keys(), policy.duty_phone, policy.staff, self._now())
         family = cascade.next_step([leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)], policy.family)
+        helped = await self._helpers.decide(view, self._now()) if self._helpers else NOTHING
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         deeds: list[Coroutine[Any, Any, None]] = []
@@ -135,12 +140,15 @@ class IncidentRunner:
             deeds.append(self._dial(view, Role.ELDER, view.elder_phone, policy.elder_ring_s, "老人"))
         if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
             deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
-        deeds.append(self._cancel(view, [*staff.cancel, *family.cancel]))
+        for role, phone, name in helped.dial:
+            deeds.append(self._dial(view, role, phone, policy.helper_ring_s, name))
+        stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
+        deeds.append(self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]))
         # No TaskGroup: one that fails would stop the others between their record and their dial.
         for result in await asyncio.gather(*deeds, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
-        return min(AUDIT_S, staff.look_again_s or AUDIT_S)
+        return min(AUDIT_S, staff.look_again_s or AUDIT_S, helped.look_again_s or AUDIT_S)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
         attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)

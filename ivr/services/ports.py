@@ -126,6 +126,13 @@ class Spoken(Protocol):
     async def duty_alarm(self, incident_id: str) -> str: ...
 
 
+class SpokenHelpers(Protocol):
+    """As `Spoken`, for those who come to help."""
+
+    async def worker_alarm(self, incident_id: str, *, speech: bool = False) -> str: ...
+    async def hospital_details(self, incident_id: str) -> str: ...
+
+
 class Telephony(Protocol):
     """The outbound side of one Asterisk node."""
 

@@ -17,6 +17,7 @@ from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
 from ivr.store.db import Store
 from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
 from ivr.store.tx import Tx
+from ivr.store.wishes import is_taken, wish_of
 
 # Contacts' hours are China's, whatever the server's clock shows; no daylight saving since 1991.
 CHINA = timezone(timedelta(hours=8))
@@ -153,6 +154,8 @@ class SqlLegs:
                 return True
             if tx.conn.scalar(select(incident.c.state).where(incident.c.id == found.incident_id)) != "open":
                 return False  # closed while this phone rang: nobody is sent into an empty room
+            if is_taken(tx.conn, found):
+                return False
             if only_first:
                 taken = tx.conn.scalar(
                     select(func.count())
@@ -311,6 +314,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
                 ever_accepted=any(a.accepted_at is not None and a.outcome != Outcome.LOST for a in own),
                 outcome=Outcome(row.outcome) if row.outcome else None,
                 available=reachable.get(row.phone, True),
+                wish=wish_of(row, every),
             )
         )
     return view
