@@ -45,14 +45,14 @@ async def list_incidents(ask: Ask) -> Answer:
 
 
 async def one_incident(ask: Ask) -> Answer:
-    found = await find(ask, need_ulid(ask.part("id"), not_found))
+    found = await _find(ask, need_ulid(ask.part("id"), _not_found))
     elder_no = found.elder.elder_no if found.elder else None
     await ask.app[LOOKS].note(ask.who, elder_no=elder_no, incident_id=found.id)
     return 200, found
 
 
 async def close_incident(ask: Ask) -> Answer:
-    incident_id = need_ulid(ask.part("id"), not_found)
+    incident_id = need_ulid(ask.part("id"), _not_found)
     body: CloseIn = ask.body
     # A person closes in his own name, whatever the body says.
     by = ask.who.name if ask.who.is_person else body.by
@@ -61,18 +61,18 @@ async def close_incident(ask: Ask) -> Answer:
     try:
         await ask.app[INCIDENTS].close(incident_id, by=by, outcome=body.outcome or "other", reason=body.reason)
     except UnknownIncident:
-        raise not_found() from None
+        raise _not_found() from None
     except AlreadyClosed:
         raise Refused(409, "already_closed", "事件已经关闭。", "The incident is closed already.") from None
-    return 200, await find(ask, incident_id)
+    return 200, await _find(ask, incident_id)
 
 
-def not_found() -> Refused:
+def _not_found() -> Refused:
     return Refused(404, "unknown_incident", "没有这个事件。", "There is no such incident.")
 
 
-async def find(ask: Ask, incident_id: str) -> IncidentOut:
+async def _find(ask: Ask, incident_id: str) -> IncidentOut:
     found = await ask.app[READER].read(incidents.one, incident_id, ask.who.eyes)
     if found is None:
-        raise not_found()
+        raise _not_found()
     return found

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from agent_console.api.alarms import find, not_found
 from agent_console.api.endpoint import Answer, Ask
 from agent_console.api.ids import need_ulid, need_word
 from agent_console.api.models import ArrivedIn, BindIn, HelperQuery, LegIn, SendIn
-from agent_console.api.shapes import BoundOut, SendOut
+from agent_console.api.shapes import BoundOut, IncidentOut, SendOut
 from agent_console.keys import HELPERS, READER, SETTINGS
-from agent_console.queries import helpers
+from agent_console.queries import helpers, incidents
 from agent_console.validation import Refused
 from agent_console.who import Principal
 from ivr.domain.incident import AlreadyClosed, UnknownElder, UnknownIncident
@@ -134,6 +133,17 @@ def _nobody(body: LegIn) -> Refused:
         "Nobody on the lists: only registered workers, hospitals, this elder's family, or 120 as set, are dialled.",
         field,
     )
+
+
+def not_found() -> Refused:
+    return Refused(404, "unknown_incident", "没有这个事件。", "There is no such incident.")
+
+
+async def find(ask: Ask, incident_id: str) -> IncidentOut:
+    found = await ask.app[READER].read(incidents.one, incident_id, ask.who.eyes)
+    if found is None:
+        raise not_found()
+    return found
 
 
 def _closed() -> Refused:

@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from agent_console.api import helpers as api
-from agent_console.api.alarms import not_found
 from agent_console.api.endpoint import Ask
+from agent_console.api.helpers import not_found
 from agent_console.api.ids import need_ulid
 from agent_console.api.models import ArrivedIn, LegIn, SendIn
 from agent_console.keys import PAGES
