@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from ulid import ULID
 
 from ivr.domain.incident import AlreadyClosed, LegState, Outcome, Role, UnknownElder, UnknownIncident, Wish
@@ -22,6 +22,14 @@ from ivr.store import helpers, packages
 from ivr.store.db import Store
 from ivr.store.tables import elder, event, incident, leg, leg_attempt, offer
 from ivr.store.tx import Tx
+
+# Asked in every round of an incident: built once.
+_OFFER = (
+    select(offer.c.id, offer.c.wanted_at, offer.c.skill)
+    .where(offer.c.incident_id == bindparam("incident"), offer.c.ended_at.is_(None))
+    .order_by(offer.c.id)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +238,7 @@ def attempts_of(conn: Connection, leg_id: str) -> Sequence[Row[Any]]:
 
 
 def current_offer(conn: Connection, incident_id: str) -> Offer | None:
-    row = conn.execute(
-        select(offer).where(offer.c.incident_id == incident_id, offer.c.ended_at.is_(None)).order_by(offer.c.id)
-    ).first()
+    row = conn.execute(_OFFER, {"incident": incident_id}).first()
     return None if row is None else Offer(row.id, row.wanted_at, row.skill)
 
 
