@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from agent_console.ports import Incidents, Journal, Reader, Seats, Tickets, Users
+from agent_console.ports import Helpers, Incidents, Journal, Reader, Seats, Tickets, Users
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ SETTINGS = web.AppKey("settings", Settings)
 READER: web.AppKey[Reader] = web.AppKey("reader")
 USERS: web.AppKey[Users] = web.AppKey("users")
 INCIDENTS: web.AppKey[Incidents] = web.AppKey("incidents")
+HELPERS: web.AppKey[Helpers] = web.AppKey("helpers")
 TICKETS: web.AppKey[Tickets] = web.AppKey("tickets")
 SEATS: web.AppKey[Seats] = web.AppKey("seats")
 JOURNAL: web.AppKey[Journal] = web.AppKey("journal")

@@ -32,6 +32,7 @@ from ivr.store.journal import Journal
 from ivr.store.seats import SqlSeats
 from ivr.store.tickets import SqlTickets
 from ivr.store.users import Session, SqlUsers
+from ivr.store.wishes import SqlWishes
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -90,6 +91,7 @@ def build_app(settings: Settings, store: Store) -> web.Application:
     app[keys.READER] = reader = StoreReader(store)
     app[keys.USERS] = StoreUsers(store, settings.session_hours)
     app[keys.INCIDENTS] = SqlIncidents(store)
+    app[keys.HELPERS] = SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint))
     app[keys.TICKETS] = SqlTickets(store)
     app[keys.SEATS] = SqlSeats(store)
     app[keys.JOURNAL] = journal

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from ivr.domain.cascade import Family
-from ivr.domain.incident import NewAlarm, Raised
+from ivr.domain.incident import NewAlarm, Raised, Role
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -47,6 +47,26 @@ class Incidents(Protocol):
     async def family(
         self, incident_id: str, said: Family, *, by: str, word: str, reason: str | None = None
     ) -> None: ...
+
+
+class Wanted(Protocol):
+    @property
+    def leg_id(self) -> str: ...
+    @property
+    def repeated(self) -> bool: ...
+
+
+class Helpers(Protocol):
+    """Who is wanted is put on record; the engine dials."""
+
+    async def want(
+        self, incident_id: str, role: Role, phone: str, *, name: str, by: str, worker_no: str | None = None
+    ) -> Wanted: ...
+    async def want_helper(self, incident_id: str, *, by: str, skill: str | None = None) -> bool: ...
+    async def arrived(
+        self, incident_id: str, *, by: str, at: datetime | None, worker_no: str | None = None
+    ) -> bool: ...
+    async def bind(self, elder_no: str, worker_no: str | None, *, by: str) -> None: ...
 
 
 class Tickets(Protocol):

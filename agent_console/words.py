@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ivr.domain.meanings import DISTRESS
+
 ROLES = {
     "elder": "老人",
     "agent": "坐席",
@@ -80,6 +82,13 @@ EVENTS = {
     "incident.family_started": "开始联系亲属",
     "incident.family_cancelled": "取消联系亲属（误按）",
     "incident.closed": "事件关闭",
+    "incident.helper_wanted": "请求派护理员",
+    "incident.arrived": "有人到达现场",
+    "leg.wanted": "要求接通",
+    "leg.given_up": "多次未接通，不再拨打",
+    "package.queued": "准备发送资料",
+    "package.sent": "资料已送达",
+    "package.failed": "资料未送达",
     "leg.dialled": "拨打",
     "leg.ringing": "振铃",
     "leg.answered": "接听",
@@ -114,20 +123,7 @@ MEANINGS = {
     "service.complaint": "投诉意见",
     "service.enquiry": "咨询",
     "service.person": "找人工",
-    "distress.help": "求救",
-    "distress.fall": "摔倒",
-    "distress.chest": "胸口难受",
-    "distress.breath": "喘不上气",
-    "distress.fire": "着火、煤气、触电",
-    "distress.bleeding": "出血",
-    "distress.stroke": "像中风",
-    "distress.faint": "昏倒、头晕",
-    "distress.choke": "噎住、呛住",
-    "distress.poison": "中毒、吃错药",
-    "distress.despair": "想轻生",
-    "distress.pain": "剧痛、烫伤",
-    "distress.lost": "走失",
-    "distress.threat": "受困、受威胁",
+    **DISTRESS,
 }
 ATTENTION = {
     "unattended": "无人接手",
@@ -142,4 +138,6 @@ WHYS = {
     "on_call": "呼叫备勤手机",
     "hospital": "呼叫医院或 120",
     "propose_120": "两分钟联系不上老人，建议拨打 120",
+    "worker_not_reached": "护理员均未接通",
+    "package_not_delivered": "资料发送失败，请口头告知医院",
 }

@@ -15,12 +15,19 @@ from ivr.asterisk.listening import WaitingEars
 from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
 from ivr.domain.cascade import CascadePolicy
+from ivr.domain.offer import OfferPolicy
+from ivr.domain.package import WORSE
+from ivr.domain.pushing import PushPolicy
 from ivr.domain.redial import RedialPolicy
 from ivr.domain.staffing import StaffingPolicy
+from ivr.errors import StartError
+from ivr.push.client import HttpPusher
 from ivr.secrets_file import load_secrets
+from ivr.services.helper_round import HelperRound
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
 from ivr.services.listening_desk import ListeningDesk
+from ivr.services.packages import PackageSender
 from ivr.services.ports import StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 from ivr.settings import Settings
@@ -32,9 +39,12 @@ from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
 from ivr.store.named import SqlNamed
+from ivr.store.packages import SqlPackages
 from ivr.store.seats import SqlSeats
 from ivr.store.tickets import SqlTickets
+from ivr.store.wishes import SqlWishes
 from ivr.voice.calls import SpokenNames
+from ivr.voice.helpers import SpokenForHelpers
 from ivr.voice.library import Library
 
 log = logging.getLogger(__name__)
@@ -42,6 +52,7 @@ log = logging.getLogger(__name__)
 STATUS_EVERY_S = 1.0
 KEEP_FREE = 0
 """Ordinary streams that stay free when somebody begins to wait; those of emergencies are kept by the workers."""
+PACKAGE_NEWS = ("package.queued", *WORSE)
 SEATS_CHANGED = ("agent.state_changed", "user.added")
 
 
@@ -80,8 +91,28 @@ class Engine:
                     everybody_after_s=settings.everybody_after_s,
                     propose_after_s=settings.propose_ambulance_s,
                 ),
+                helper_ring_s=settings.helper_ring_s,
             ),
             calls,
+            helpers=HelperRound(
+                SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint)),
+                OfferPolicy(next_after_s=settings.worker_offer_s),
+                always=settings.offer_worker == "always",
+            ),
+        )
+        if settings.ambulance_endpoint and not secrets.ambulance_secret:
+            raise StartError(
+                f"设置了 ambulance_endpoint，但 {settings.secrets_file} 里没有 ambulance_secret",
+                f"ambulance_endpoint is set, but {settings.secrets_file} has no ambulance_secret",
+            )
+        self.pusher = HttpPusher(
+            settings.push_timeout_s, insecure=settings.push_insecure, ca_file=settings.push_ca_file
+        )
+        self.packages = PackageSender(
+            SqlPackages(store, owner, settings.trunk_caller_id, PushPolicy(settings.push_give_up_h * 3600)),
+            self.pusher,
+            settings.node,
+            ambulance=(settings.ambulance_endpoint, secrets.ambulance_secret) if settings.ambulance_endpoint else None,
         )
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
         sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
@@ -92,6 +123,7 @@ class Engine:
                 legs,
                 calls,
                 SpokenNames(Library(settings.spoken_dir), sounds, SqlNamed(store)),
+                SpokenForHelpers(Library(settings.spoken_dir), sounds, SqlNamed(store)),
                 one_relative=settings.family_join == "first",
             ),
             tickets,
@@ -133,6 +165,8 @@ class Engine:
             for event in batch:
                 if event.incident_id is not None:
                     self.runner.wake(event.incident_id)
+                    if event.kind in PACKAGE_NEWS:
+                        self.packages.wake()
                 if event.kind in SEATS_CHANGED and self.link.is_up:
                     await self._sync_seats()
 
@@ -166,13 +200,14 @@ class Engine:
         """Serve until cancelled."""
         # Taken before anybody looks for open incidents: one opened in between is on this feed or on that list.
         seen = await self.journal.last_seq()
-        async with self.agi, asyncio.TaskGroup() as group:
+        async with self.pusher, self.agi, asyncio.TaskGroup() as group:
             await self._note("node.started")
             group.create_task(self.link.run(), name="asterisk-link")
             group.create_task(self.node.run(), name="asterisk-audit")
             group.create_task(self.runner.run(), name="incidents")
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
+            group.create_task(self.packages.run(), name="packages")
             group.create_task(self.write_status(), name="status")
 
 

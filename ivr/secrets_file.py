@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ivr.errors import StartError
 
+OPTIONAL = ("ambulance_secret",)
+
 
 @dataclass(frozen=True)
 class Secrets:
@@ -21,6 +23,8 @@ class Secrets:
     """AMI user that may originate and redirect; worth as much as all SIP secrets (GetConfigJSON)."""
     cookie_key: str
     """Signs the console's cookies; a new one logs everybody out."""
+    ambulance_secret: str = ""
+    """Signs the packages to 120; both sides have to know it. A file of before has none: add the line by hand."""
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -34,7 +38,13 @@ def load_secrets(path: Path) -> Secrets:
                 f"{path} 对其他用户可读，请执行 chmod 600 {path}", f"others may read {path}: chmod 600 {path}"
             )
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Secrets(**{name: str(values[name]) for name in Secrets.__dataclass_fields__})
+        return Secrets(
+            **{
+                name: str(values[name])
+                for name in Secrets.__dataclass_fields__
+                if name in values or name not in OPTIONAL
+            }
+        )
     except OSError as error:
         raise StartError(f"无法读取 {path}：{error.strerror}", f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, KeyError) as error:

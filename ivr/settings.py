@@ -20,6 +20,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from ivr.endpoints import is_endpoint
+
 _DIALABLE = re.compile(r"[0-9]{3,15}")
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,6 +86,24 @@ class Settings(BaseSettings):
     """Who starts dialling the relatives: the alarm itself, or the agent's word (and by itself when none has come)."""
     family_join: Literal["all", "first"] = "all"
     """Who of the relatives may come into the room: all who accept, or the first only."""
+    offer_worker: Literal["never", "on_request", "always"] = "on_request"
+    """Whether a care worker is offered the way by phone: never, when somebody asks for it, or for every incident."""
+    worker_offer_s: Annotated[int, Field(ge=5, le=600)] = 60
+    """The next worker is rung when one has not accepted after this long."""
+    helper_ring_s: Annotated[int, Field(ge=1, le=120)] = 30
+    """Workers, hospitals and 120 ring this long."""
+    ambulance_number: Annotated[str, Field(pattern=r"^([0-9]{3,15})?$")] = ""
+    """The number of 120 as the trunk dials it. Empty: a machine never dials 120."""
+    ambulance_endpoint: str = ""
+    """Where 120 takes the package (docs/package.md); its secret is `ambulance_secret` in `secrets.toml`."""
+    push_timeout_s: Annotated[float, Field(ge=0.5, le=25)] = 10.0
+    """One try to deliver a package may take this long."""
+    push_give_up_h: Annotated[float, Field(gt=0, le=48)] = 2.0
+    """A package nobody takes is tried for so many hours."""
+    push_ca_file: Path | None = None
+    """Certificates that endpoints are checked with. Unset: the system's."""
+    push_insecure: bool = False
+    """Certificates are not checked and `http://` is taken: never with real people's data."""
     agent_ring_s: Annotated[int, Field(ge=1, le=120)] = 30
     duty_ring_s: Annotated[int, Field(ge=1, le=120)] = 40
     break_in_s: Annotated[float, Field(ge=0, le=60)] = 3
@@ -157,6 +177,12 @@ class Settings(BaseSettings):
     def _slots_are_left(self) -> Self:
         if self.speech_slots_for_emergencies >= self.speech_slots:
             raise ValueError("speech_slots_for_emergencies: must be less than speech_slots")
+        return self
+
+    @model_validator(mode="after")
+    def _endpoint_is_one(self) -> Self:
+        if self.ambulance_endpoint and not is_endpoint(self.ambulance_endpoint, insecure=self.push_insecure):
+            raise ValueError("ambulance_endpoint: must be an https:// address")
         return self
 
     @cached_property

@@ -68,5 +68,6 @@ def _renderer(settings: Settings, store: Store, voice: Synthesiser) -> Renderer:
         SqlNamed(store),
         voice,
         settings.data_dir.resolve() / "run" / "voice.json",
-        addresses=bool(settings.duty_phone),
+        addresses=True,
+        medical=True,
     )

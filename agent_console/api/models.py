@@ -95,6 +95,42 @@ class FamilyIn(BaseModel):
         return self
 
 
+class LegIn(BaseModel):
+    """Somebody to be called into the incident's room: on a list of ours, or 120 by its number."""
+
+    role: Literal["worker", "hospital", "family"]
+    worker_no: OptLine40 = None
+    hospital: OptLine200 = None
+    phone: Number = None
+    by: OptLine80 = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        named = {"worker": self.worker_no, "hospital": self.hospital, "family": None}[self.role]
+        if not (named or self.phone):
+            field = {"worker": "worker_no", "hospital": "hospital", "family": "phone"}[self.role]
+            raise PydanticCustomError("missing", "nobody is named", {"field": field})
+        return self
+
+
+class SendIn(BaseModel):
+    """A care worker is offered the way by phone, one after the other."""
+
+    by: OptLine80 = None
+    skill: OptLine40 = None
+
+
+class ArrivedIn(BaseModel):
+    by: OptLine80 = None
+    worker_no: OptLine40 = None
+    at: OptTime = None
+
+
+class BindIn(BaseModel):
+    worker_no: OptLine40 = None
+    by: OptLine80 = None
+
+
 class SeatIn(BaseModel):
     state: Literal["ready", "paused", "away"]
     reason: OptLine80 = None
@@ -137,6 +173,11 @@ class Page(BaseModel):
 
 class IncidentQuery(Page):
     state: Literal["open", "closed", "all"] = "all"
+
+
+class HelperQuery(BaseModel):
+    skill: OptLine40 = None
+    limit: Annotated[int, Field(ge=1, le=2000, description="of workers, and of hospitals")] = 20
 
 
 class TicketQuery(Page):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_console.api import alarms, calls, models, seats, shapes, system, tickets
+from agent_console.api import alarms, calls, helpers, models, seats, shapes, system, tickets
 from agent_console.api.endpoint import Endpoint
 
 ENDPOINTS = (
@@ -48,6 +48,51 @@ ENDPOINTS = (
         {200: shapes.IncidentOut},
         body=models.FamilyIn,
         refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "GET",
+        "/incidents/{id}/helpers",
+        "可派的护理员和医院，按次序，附理由 · workers and hospitals in order, with reasons",
+        helpers.list_helpers,
+        {200: shapes.HelpersOut},
+        query=models.HelperQuery,
+        refusals=(404,),
+    ),
+    Endpoint(
+        "POST",
+        "/incidents/{id}/legs",
+        "要求接通一人（由引擎拨打）· call somebody into the room; the engine dials",
+        helpers.want_leg,
+        {201: shapes.LegOut, 200: shapes.LegOut},
+        body=models.LegIn,
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "POST",
+        "/incidents/{id}/helpers",
+        "派人：依次打电话问护理员 · send somebody: workers are asked by phone in turn",
+        helpers.send_somebody,
+        {201: shapes.SendOut, 200: shapes.SendOut},
+        body=models.SendIn,
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "POST",
+        "/incidents/{id}/arrived",
+        "有人到达现场 · somebody is at the door",
+        helpers.somebody_arrived,
+        {200: shapes.IncidentOut},
+        body=models.ArrivedIn,
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "POST",
+        "/elders/{elder_no}/helper",
+        "绑定护理员 · bind a worker to an elder; null unbinds",
+        helpers.bind_helper,
+        {200: shapes.BoundOut},
+        body=models.BindIn,
+        refusals=(404, 422, 503),
     ),
     Endpoint("GET", "/queue", "等待者与座席 · who waits, and the seats", seats.show_queue, {200: shapes.QueueOut}),
     Endpoint(

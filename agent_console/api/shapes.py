@@ -33,6 +33,8 @@ class ElderFile(ElderOut):
     medical: str | None = None
     notes: str | None = None
     dialect: str | None = None
+    helper_no: str | None = None
+    access: str | None = None
     lat: float | None = None
     lng: float | None = None
     contacts: list[ContactOut] = []
@@ -66,6 +68,58 @@ class LegOut(BaseModel):
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
     outcome: str | None = None
+    wanted_at: datetime | None = None
+    wanted_by: str | None = None
+    worker_no: str | None = None
+
+
+class OfferOut(BaseModel):
+    """The way offered to workers by phone, one after the other."""
+
+    wanted_at: datetime
+    wanted_by: str
+    skill: str | None
+    ended_at: datetime | None
+    outcome: str | None
+
+
+class PackageOut(BaseModel):
+    """What is pushed to a hospital, as far as it has come; its contents are shown to nobody here."""
+
+    id: str
+    target: str
+    number: int
+    state: str
+    tries: int
+    why: str | None
+    queued_at: datetime
+    ended_at: datetime | None
+
+
+class HelperOut(BaseModel):
+    role: str
+    worker_no: str | None
+    name: str
+    phone: str
+    reasons: list[str]
+    distance_km: float | None
+
+
+class HelpersOut(BaseModel):
+    """Workers, then hospitals, each best first; `left_out` are beyond the limit."""
+
+    items: list[HelperOut]
+    left_out: int
+
+
+class SendOut(BaseModel):
+    incident_id: str
+    began: bool
+
+
+class BoundOut(BaseModel):
+    elder_no: str
+    helper_no: str | None
 
 
 class EventOut(BaseModel):
@@ -91,6 +145,10 @@ class IncidentOut(BaseModel):
     reason: str | None
     family: str | None = None
     family_reason: str | None = None
+    arrived_at: datetime | None = None
+    arrived_by: str | None = None
+    offer: OfferOut | None = None
+    packages: list[PackageOut] = []
     alarms: list[AlarmOut]
     legs: list[LegOut]
     events: list[EventOut]

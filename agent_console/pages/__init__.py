@@ -6,7 +6,7 @@ from aiohttp import web
 
 from agent_console.api import endpoint, system
 from agent_console.live.stream import stream
-from agent_console.pages import actions, assets, desk, login
+from agent_console.pages import actions, assets, desk, helpers, login
 
 
 def mount(app: web.Application) -> None:
@@ -16,6 +16,10 @@ def mount(app: web.Application) -> None:
     add.add_post("/incidents/{id}/close", actions.close)
     add.add_post("/incidents/{id}/looked", actions.looked)
     add.add_post("/incidents/{id}/family", actions.family)
+    add.add_get("/incidents/{id}/helpers", helpers.show)
+    add.add_post("/incidents/{id}/legs", helpers.want)
+    add.add_post("/incidents/{id}/send", helpers.send)
+    add.add_post("/incidents/{id}/arrived", helpers.arrived)
     add.add_post("/seats/{ext}", actions.seat)
     add.add_get("/login", login.show)
     add.add_post("/login", login.log_in)

@@ -45,6 +45,8 @@ def full(conn: Connection, elder_no: str, eyes: Eyes) -> ElderFile | None:
         medical=row.medical,
         notes=row.notes,
         dialect=row.dialect,
+        helper_no=row.helper_no,
+        access=row.access,
         lat=row.lat,
         lng=row.lng,
         contacts=[

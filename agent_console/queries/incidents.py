@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
 from agent_console.eyes import Eyes
-from agent_console.queries import elders
+from agent_console.queries import elders, offers
 from agent_console.queries.events import event_out
 from ivr.domain.incident import Role
 from ivr.store.tables import alarm, event, incident, leg
@@ -44,6 +44,8 @@ def one(conn: Connection, incident_id: str, eyes: Eyes, *, events: int = EVENTS_
     if row is None:
         return None
     found = _filled(conn, [row], eyes, events)[0]
+    found.offer = offers.offer_of(conn, incident_id)
+    found.packages = offers.packages_of(conn, incident_id)
     if row.elder_no:
         found.elder = elders.full(conn, row.elder_no, eyes)
     return found
@@ -76,6 +78,9 @@ def leg_out(row: Any, eyes: Eyes) -> LegOut:
         accepted_at=row.accepted_at,
         ended_at=row.ended_at,
         outcome=row.outcome,
+        wanted_at=row.wanted_at,
+        wanted_by=row.wanted_by,
+        worker_no=row.worker_no,
     )
 
 
@@ -106,6 +111,8 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes, events_shown: int
             reason=row.reason,
             family=row.family,
             family_reason=row.family_reason,
+            arrived_at=row.arrived_at,
+            arrived_by=row.arrived_by,
             alarms=alarms[row.id],
             legs=legs[row.id],
             events=events[row.id],

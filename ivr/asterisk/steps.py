@@ -10,7 +10,7 @@ from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.agi_speech import ChooseEngine, no_ears
 from ivr.asterisk.fastagi import AgiSession
 from ivr.asterisk.listening import AgiListener
-from ivr.callflows import legs
+from ivr.callflows import helpers, legs
 from ivr.callflows.arrival import arriving_call
 from ivr.callflows.hotline import unanswered_call
 from ivr.callflows.listening import listen_to_waiting
@@ -30,6 +30,8 @@ _LEG_FLOWS = {
     Role.SUPERVISOR: legs.duty_leg,
     Role.FAMILY: legs.family_leg,
     Role.ELDER: legs.elder_leg,
+    Role.WORKER: helpers.worker_leg,
+    Role.HOSPITAL: helpers.hospital_leg,
 }
 
 

@@ -95,6 +95,21 @@ class AlreadyClosed(Exception):
     """The incident was closed before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Somebody wants this leg; counted from then on. Without an offer it was a person."""
+
+    since: datetime
+    offer_id: str | None = None
+    attempts: int = 0  # since then, lost ones not counted
+    lost: int = 0
+    last_accepted: datetime | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.last_accepted is not None
+
+
 @dataclass(slots=True)
 class LegView:
     """A leg as the runner decides on it; times are those of the last attempt, seconds since something monotonic-like
@@ -116,6 +131,7 @@ class LegView:
     ever_accepted: bool = False
     outcome: Outcome | None = None
     available: bool = True
+    wish: Wish | None = None
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ class Person:
     address: str | None
     has_device: bool = False
     has_family: bool = False
+    medical: str | None = None
 
     def __repr__(self) -> str:  # names stay out of logs and tracebacks
         return "Person(…)"

@@ -7,6 +7,7 @@ import unicodedata
 from datetime import UTC, date, datetime, time, timedelta
 
 from ivr.domain.numbers import is_dialable, normalise
+from ivr.endpoints import is_endpoint
 from ivr.importing.report import Bad
 
 Cell = str | int | float | bool | date | datetime | time | None
@@ -72,6 +73,20 @@ def required(cell: Cell) -> str:
 
 def optional(cell: Cell) -> str | None:
     return clean(cell) or None
+
+
+def endpoint(cell: Cell) -> str | None:
+    text = clean(cell)
+    if text and not is_endpoint(text):
+        raise Bad("须是 https:// 开头的地址", "must be an https:// address")
+    return text or None
+
+
+def push_secret(cell: Cell) -> str | None:
+    text = clean(cell)
+    if text and not 16 <= len(text) <= 200:
+        raise Bad("密钥须有 16 到 200 个字符", "a secret has 16 to 200 characters")
+    return text or None
 
 
 def prose(cell: Cell) -> str | None:

@@ -118,7 +118,7 @@ def _import(conn: Connection, plan: _Plan, path: Path, partial: bool, report: Re
         report.imported, report.added = total, total - there
         try:
             change = ["pin_hash" if name == "pin" else name for name in header]
-            staging.merge(change, keep_if_empty=("pin_hash",), event=_finished(report))
+            staging.merge(change, keep_if_empty=("pin_hash", "push_secret"), event=_finished(report))
         except BaseException:
             report.imported = report.added = 0
             raise

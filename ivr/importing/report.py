@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 # Text that is nobody's business on a screen or in a log, even when it is wrong.
-PRIVATE = frozenset({"medical", "notes", "pin"})
+PRIVATE = frozenset({"medical", "notes", "access", "pin", "push_secret", "endpoint"})
 # A file that is wrong everywhere is told so often and then counted, so that memory stays bounded.
 LISTED = 10_000
 

@@ -69,6 +69,8 @@ class ElderRow(Placed):
     notes: Prose = None
     dialect: Annotated[str | None, _at_most(40), _said(cells.optional)] = None
     consent_outbound: Annotated[bool, _said(cells.yes_or_no)] = False
+    helper_no: Annotated[str | None, _at_most(40), _said(cells.optional)] = None
+    access: Prose = None
 
 
 class ContactRow(Row):
@@ -108,6 +110,8 @@ class HospitalRow(Placed):
     phone: Phone
     district: Annotated[str | None, _at_most(80), _said(cells.optional)] = None
     capabilities: Prose = None
+    endpoint: Annotated[str | None, _at_most(500), _said(cells.endpoint)] = None
+    push_secret: Annotated[str | None, _said(cells.push_secret)] = None
 
 
 def reason(error: Any) -> tuple[str | None, str, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
-from ivr.services.ports import Calls, Incidents, Legs, Spoken
+from ivr.services.ports import Calls, Incidents, Legs, Spoken, SpokenHelpers
 
 
 def call_alarm(arrived: ArrivedCall, *, source: str, needs_look: bool = False) -> NewAlarm:
@@ -28,6 +28,7 @@ class IncidentDesk:
         legs: Legs,
         calls: Calls,
         spoken: Spoken | None = None,
+        helpers: SpokenHelpers | None = None,
         *,
         one_relative: bool = False,
     ) -> None:
@@ -36,6 +37,7 @@ class IncidentDesk:
         self._legs = legs
         self._calls = calls
         self._spoken = spoken
+        self._helpers = helpers
 
     async def family_prompt(self, incident_id: str, *, speech: bool = False) -> str:
         """What a relative is asked with; `speech`: where an answer by voice is understood too."""
@@ -51,6 +53,14 @@ class IncidentDesk:
         view = await self._legs.view(incident_id, datetime.now(UTC))
         staff = view.of(Role.AGENT, Role.SUPERVISOR) if view else []
         return "elder/call_back" if any(leg.live and leg.accepted_at for leg in staff) else "elder/line_lost"
+
+    async def worker_prompt(self, incident_id: str, *, speech: bool = False) -> str:
+        if self._helpers is None:
+            return "worker/alarm_say" if speech else "worker/alarm"
+        return await self._helpers.worker_alarm(incident_id, speech=speech)
+
+    async def hospital_details(self, incident_id: str) -> str:
+        return "hospital/ask_centre" if self._helpers is None else await self._helpers.hospital_details(incident_id)
 
     async def open(self, arrived: ArrivedCall) -> str:
         """The incident of an emergency call, opened or joined and committed; its id is also the room's name."""

@@ -17,6 +17,7 @@ from typing import Any
 from ivr.domain import cascade, redial, staffing
 from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.domain.numbers import is_dialable
+from ivr.services.helper_round import NOTHING, HelperRound
 from ivr.services.ports import Categories, DialDoubtful, DialRefused, Incidents, Legs, Telephony
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class RunnerPolicy:
     agent_ring_s: float = 30.0
     redial: redial.RedialPolicy = field(default_factory=redial.RedialPolicy)
     urgency: Mapping[str, int] = field(default_factory=lambda: dict(URGENCY))
+    helper_ring_s: float = 30.0
 
 
 def _utc_now() -> datetime:
@@ -54,7 +56,9 @@ class IncidentRunner:
         policy: RunnerPolicy,
         calls: Categories | None = None,
         now: Callable[[], datetime] = _utc_now,
+        helpers: HelperRound | None = None,
     ) -> None:
+        self._helpers = helpers
         self._incidents = incidents
         self._legs = legs
         self._telephony = telephony
@@ -137,6 +141,7 @@ class IncidentRunner:
             waited_s=(self._now() - view.opened_at).total_seconds(),
         )
         family = cascade.next_step(relatives, replace(policy.family, parallel=at_once), may)
+        helped = await self._helpers.decide(view, self._now()) if self._helpers else NOTHING
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         deeds: list[Coroutine[Any, Any, None]] = []
@@ -161,14 +166,18 @@ class IncidentRunner:
             deeds.append(self._incidents.escalated(view.id, "propose_120"))
         if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
             deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
-        deeds.append(self._cancel(view, [*staff.cancel, *family.cancel]))
+        for role, phone, name in helped.dial:
+            deeds.append(self._dial(view, role, phone, policy.helper_ring_s, name))
+        stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
+        deeds.append(self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]))
         # No TaskGroup: one that fails would stop the others between their record and their dial.
         for result in await asyncio.gather(*deeds, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
         if may is cascade.Order.HOLD:
             return 1.0
-        return min(AUDIT_S, staff.look_again_s or AUDIT_S, again.look_again_s or AUDIT_S)
+        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s)
+        return min(AUDIT_S, *(wait or AUDIT_S for wait in waits))
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
         attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)

@@ -145,6 +145,13 @@ class Spoken(Protocol):
     async def duty_alarm(self, incident_id: str) -> str: ...
 
 
+class SpokenHelpers(Protocol):
+    """As `Spoken`, for those who come to help."""
+
+    async def worker_alarm(self, incident_id: str, *, speech: bool = False) -> str: ...
+    async def hospital_details(self, incident_id: str) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class BusyWith:
     """A seat's ordinary call: the two channels' uniqueids, and since when they talk."""

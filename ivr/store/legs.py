@@ -17,6 +17,7 @@ from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
 from ivr.store.db import Store
 from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
 from ivr.store.tx import Tx
+from ivr.store.wishes import is_taken, wish_of
 
 # Contacts' hours are China's, whatever the server's clock shows; no daylight saving since 1991.
 CHINA = timezone(timedelta(hours=8))
@@ -182,6 +183,8 @@ class SqlLegs:
             if now.state != "open":
                 return False  # closed while this phone rang: nobody is sent into an empty room
             if found.role == Role.FAMILY and now.family == Family.CANCELLED:
+                return False
+            if is_taken(tx.conn, found):
                 return False
             if only_first:
                 taken = tx.conn.scalar(
@@ -353,6 +356,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
                 ever_accepted=any(a.accepted_at is not None and a.outcome != Outcome.LOST for a in own),
                 outcome=Outcome(row.outcome) if row.outcome else None,
                 available=reachable.get(row.phone, True),
+                wish=wish_of(row, every),
             )
         )
     return view

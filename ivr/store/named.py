@@ -14,6 +14,7 @@ _WHO = (
     elder.c.elder_no,
     elder.c.name,
     elder.c.address,
+    elder.c.medical,
     exists().where(device.c.elder_no == elder.c.elder_no).label("has_device"),
     exists().where(contact.c.elder_no == elder.c.elder_no).label("has_family"),
 )
@@ -40,5 +41,5 @@ class SqlNamed:
         return [_person(row) for row in await self._store.look(lambda conn: conn.execute(_AFTER, asked).all())]
 
 
-def _person(row: Row[tuple[str, str, str | None, bool, bool]]) -> Person:
-    return Person(row.elder_no, row.name, row.address, bool(row.has_device), bool(row.has_family))
+def _person(row: Row[tuple[str, str, str | None, str | None, bool, bool]]) -> Person:
+    return Person(row.elder_no, row.name, row.address, bool(row.has_device), bool(row.has_family), row.medical)

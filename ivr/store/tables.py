@@ -91,6 +91,8 @@ elder = Table(
     Column("notes", Text),
     Column("dialect", String(40)),
     Column("consent_outbound", Boolean, nullable=False, default=False),
+    Column("helper_no", String(40)),  # the worker bound to this elder; no key: either list may be imported first
+    Column("access", Text),  # how to get in
 )
 contact = Table(
     "contact",
@@ -134,6 +136,8 @@ hospital = Table(
     Column("lat", Float),
     Column("lng", Float),
     Column("capabilities", Text),
+    Column("endpoint", String(500)),  # where the package is pushed to
+    Column("push_secret", Text),  # signs it; never shown
 )
 
 call = Table(
@@ -176,6 +180,8 @@ incident = Table(
     Column("closed_by", String(80)),
     Column("outcome", String(80)),
     Column("reason", Text),
+    Column("arrived_at", Utc),  # somebody is at the door
+    Column("arrived_by", String(80)),
 )
 alarm = Table(
     "alarm",
@@ -210,6 +216,10 @@ leg = Table(
     Column("accepted_at", Utc),
     Column("ended_at", Utc),
     Column("outcome", String(20)),
+    Column("wanted_at", Utc),  # somebody asked for this leg: the engine dials it (store/wishes.py)
+    Column("wanted_by", String(80)),
+    Column("offer_id", ULID),  # asked by this offer, not by a person
+    Column("worker_no", String(40)),
     UniqueConstraint("incident_id", "role", "phone"),
 )
 leg_attempt = Table(
@@ -233,6 +243,37 @@ leg_attempt = Table(
     UniqueConstraint("leg_id", "attempt_no"),
     UniqueConstraint("node", "uniqueid"),
     Index(None, "ended_at"),
+)
+offer = Table(
+    "offer",
+    metadata,
+    Column("id", ULID, primary_key=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("skill", String(40)),
+    Column("wanted_at", Utc, nullable=False),
+    Column("wanted_by", String(80), nullable=False),
+    Column("ended_at", Utc),
+    Column("outcome", String(12)),  # accepted | exhausted
+)
+package = Table(
+    "package",
+    metadata,
+    Column("id", ULID, primary_key=True),  # also the idempotency key
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("target", String(120), nullable=False),  # a hospital's name; empty: 120
+    Column("number", Integer, nullable=False),  # the how many-th for this target
+    Column("state", String(8), nullable=False),  # queued | sent | failed | dropped
+    Column("queued_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("lease_owner", String(60)),
+    Column("lease_until", Utc),
+    Column("known_seq", BigInteger),  # the journal as far as the body tells it
+    Column("body", Text),  # frozen at the first try, so that a repeated key is a repeated body; gone once delivered
+    Column("why", String(40)),  # of the last failure
+    Column("ended_at", Utc),
+    UniqueConstraint("incident_id", "target", "number"),
+    Index(None, "state", "due_at"),
 )
 ticket = Table(
     "ticket",

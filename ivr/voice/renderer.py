@@ -22,7 +22,7 @@ from ivr.domain.people import Person
 from ivr.services.ports import Named, StoreUnavailable
 from ivr.voice.library import JOINED_KEPT_S, Library, write_own
 from ivr.voice.synthesiser import Unspeakable, VoiceMissing
-from ivr.voice.wording import address_sentence, name_sentence
+from ivr.voice.wording import address_sentence, medical_sentence, name_sentence
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,9 @@ class Renderer:
     voice: Voice
     status: Path
     addresses: bool
-    """Only the duty phone hears addresses; without one they are not recorded."""
+    """The duty phone, workers and hospitals hear addresses."""
+    medical: bool = False
+    """A hospital hears the illnesses: recorded last, of those who have a device."""
     share: float = SHARE
     progress: Progress = field(default_factory=Progress)
     tell: Callable[[Progress], None] = lambda _: None
@@ -135,8 +137,8 @@ class Renderer:
         return True
 
     async def _wanted(self) -> list[str]:
-        """Every text, the most urgent first: who has a device, who has a family; then addresses, then the rest."""
-        ranks: list[dict[str, None]] = [{} for _ in range(4)]
+        """Every text, the most urgent first: who has a device, who has a family; addresses; the rest; illnesses."""
+        ranks: list[dict[str, None]] = [{} for _ in range(5)]
         unspeakable, after = 0, ""
         while page := await self.named.after(after, PAGE):
             for person in page:
@@ -151,13 +153,19 @@ class Renderer:
         if name is None:
             return 1
         ranks[0 if person.has_device else 1 if person.has_family else 3][name] = None
-        if not (self.addresses and person.has_device and person.address):
+        if not person.has_device:
             return 0
-        address = address_sentence(person.address)
-        if address is None:
-            return 1
-        ranks[2][address] = None
-        return 0
+        unspeakable = 0
+        for wanted, text, sentence, rank in (
+            (self.addresses, person.address, address_sentence, 2),
+            (self.medical, person.medical, medical_sentence, 4),
+        ):
+            if wanted and text:
+                if (said := sentence(text)) is None:
+                    unspeakable += 1
+                else:
+                    ranks[rank][said] = None
+        return unspeakable
 
     def _tidy(self, keep: set[Path]) -> set[Path]:
         """Remove what nobody needs; returns what is there."""

@@ -11,7 +11,7 @@ import unicodedata
 
 import cn2an
 
-LONGEST_NAME, LONGEST_ADDRESS = 12, 40
+LONGEST_NAME, LONGEST_ADDRESS, LONGEST_MEDICAL = 12, 40, 90
 HAN = re.compile(r"[\u3400-\u9fff]+")
 BRACKETS = re.compile(r"[(\[{【「〔<《][^)\]}】」〕>》]*[)\]}】」〕>》]")
 READ_AS = {
@@ -25,6 +25,7 @@ READ_AS = {
 READ_AS_PAIR = {"尉迟": "玉池", "万俟": "莫奇", "长孙": "掌孙", "澹台": "谈台", "单于": "蝉于", "令狐": "铃狐"}
 LETTERS = dict(zip("ABCDEFG", ("诶", "必", "西", "弟", "亿", "艾夫", "技"), strict=True))
 DIGITS = dict(zip("0123456789", "零幺二三四五六七八九", strict=True))
+UNITS = {"mmol/l": "毫摩尔每升", "mg": "毫克", "ml": "毫升", "μg": "微克", "ug": "微克", "kg": "公斤", "/": "每"}
 SIGNS = {"-": "杠", "－": "杠", "—": "杠", "#": "号", "/": "杠"}
 
 
@@ -37,6 +38,26 @@ def name_sentence(name: str) -> str | None:
 def address_sentence(address: str | None) -> str | None:
     said = spoken_address(address)
     return f"住址是{said}。" if said else None
+
+
+def medical_sentence(medical: str | None) -> str | None:
+    """`冠心病，2019年支架；阿司匹林 100 mg` -> all of it or nothing: half a list of allergies is worse."""
+    said = spoken_medical(medical)
+    return f"病情和用药：{said}。" if said else None
+
+
+def spoken_medical(medical: str | None) -> str | None:
+    plain = unicodedata.normalize("NFKC", medical or "").strip().lower()
+    plain = re.sub(r"[,。;:、()\[\]\n]+", "，", re.sub(r"[ \t]+", "", plain)).strip("，")
+    if not plain or len(plain) > LONGEST_MEDICAL:
+        return None
+    plain = re.sub(r"([0-9]+(?:\.[0-9]+)?)%", r"百分之\1", plain)
+    plain = re.sub("|".join(map(re.escape, UNITS)), lambda unit: UNITS[unit[0]], plain)
+    plain = re.sub(
+        r"([0-9]{4})年", lambda year: "".join(DIGITS[one] for one in year[1]).replace("幺", "一") + "年", plain
+    )
+    plain = re.sub(r"[0-9]+(?:\.[0-9]+)?", lambda number: _amount(number[0]), plain)
+    return plain if all(HAN.fullmatch(part) for part in plain.split("，")) else None
 
 
 def spoken_name(name: str) -> str | None:
@@ -71,3 +92,11 @@ def _number(found: re.Match[str]) -> str:
     if len(digits) <= 2 and not digits.startswith("0"):
         return str(cn2an.an2cn(digits))
     return "".join(DIGITS[digit] for digit in digits)
+
+
+def _amount(digits: str) -> str:
+    """`100` is a hundred here, not one-zero-zero: nobody takes a room number's milligrams."""
+    try:
+        return str(cn2an.an2cn(digits))
+    except ValueError:  # longer than it counts
+        return digits

@@ -249,12 +249,13 @@ def test_pin() -> None:
     [
         (
             ElderRow,
-            "elder_no,name,sex,birth_date,phone,mobile,address,district,lat,lng,medical,notes,dialect,consent_outbound",
+            "elder_no,name,sex,birth_date,phone,mobile,address,district,lat,lng,medical,notes,dialect,consent_outbound,"
+            "helper_no,access",  # the last two are extensions
         ),
         (ContactRow, "elder_no,name,relation,phone,priority,available_from,available_to"),
         (DeviceRow, "device_id,kind,elder_no,caller_id"),
         (WorkerRow, "worker_no,name,phone,skills,district,lat,lng,pin"),
-        (HospitalRow, "name,phone,district,lat,lng,capabilities"),
+        (HospitalRow, "name,phone,district,lat,lng,capabilities,endpoint,push_secret"),
     ],
 )
 def test_columns_are_those_of_the_design(model: Any, columns: str) -> None:

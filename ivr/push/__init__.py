@@ -1,0 +1,1 @@
+"""Sends packages to hospitals and 120 by signed HTTP (docs/package.md)."""
