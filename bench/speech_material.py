@@ -80,6 +80,17 @@ def talk(voices: tuple[str, ...] = ESPEAK_VOICES, *, every_voice: bool = True) -
     ]
 
 
+def numbers(voices: tuple[str, ...] = KOKORO_VOICES, *, every_voice: bool = False) -> list[Utterance]:
+    """Digits and times; `wanted` is the text itself, which numerals.py reads."""
+    found = tomllib.loads((ROOT / "bench" / "speech_numbers.toml").read_text(encoding="utf-8"))
+    return [
+        Utterance(text, text, voice, group)
+        for group, texts in found.items()
+        for n, text in enumerate(texts)
+        for voice in (voices if every_voice else (voices[n % len(voices)],))
+    ]
+
+
 def everything() -> list[Utterance]:
     """In the order of making: what is needed most first."""
     quick = [
@@ -88,7 +99,7 @@ def everything() -> list[Utterance]:
         *sentences("held", ESPEAK_VOICES),
         *sentences("dev", ESPEAK_VOICES),
     ]
-    kokoro = [*phrases(), *sentences("held"), *talk(KOKORO_VOICES, every_voice=False), *sentences("dev")]
+    kokoro = [*phrases(), *numbers(), *sentences("held"), *talk(KOKORO_VOICES, every_voice=False), *sentences("dev")]
     return [*quick, *kokoro, *phrases(every_voice=True), *sentences("held", every_voice=True)]
 
 
