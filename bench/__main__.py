@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few calls: shows that it runs, not how fast")
     parser.add_argument("--rounds", type=int, help="rounds of the rate (8)")
     parser.add_argument("--seconds", type=float, help="seconds a block of the rate (15)")
+    parser.add_argument("--every", type=int, default=1, help="speech-line: each nth utterance only")
     parser.add_argument("--model", type=Path, help="speech: another Vosk model than this instance's")
     parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")
     args = parser.parse_args()
@@ -62,7 +63,7 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     if part == "speech":
         return await asyncio.to_thread(speech.run_here, quick=args.quick, model_dir=args.model)
     if part == "speech-line":
-        return await speech_line.run(speech.model_here(args.model), quick=args.quick)
+        return await speech_line.run(speech.model_here(args.model), quick=args.quick, every=args.every)
     if part == "speech-load":
         return await speech_load.run(speech.model_here(args.model), quick=args.quick)
     if part == "memory":

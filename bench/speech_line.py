@@ -177,10 +177,9 @@ def by_file(model_dir: Path, utterances: Sequence[Utterance]) -> dict[Utterance,
     return found
 
 
-async def run(model_dir: Path, *, quick: bool, callers: int = 4) -> dict[str, Any]:
-    """Both ways, and the time from the end of speech to the outcome, one caller at a time."""
-    every = here([*phrases(ESPEAK_VOICES), *phrases(KOKORO_VOICES)])
-    utterances = every[::9] if quick else every
+async def run(model_dir: Path, *, quick: bool, callers: int = 4, every: int = 1) -> dict[str, Any]:
+    """Both ways, and the time from the end of speech to the outcome, one caller at a time. `every`: each nth only."""
+    utterances = here([*phrases(ESPEAK_VOICES), *phrases(KOKORO_VOICES)])[:: 9 if quick else every]
     if not utterances:
         print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
         return {"missing": "audio"}

@@ -95,6 +95,7 @@ def everything() -> list[Utterance]:
     """In the order of making: what is needed most first."""
     quick = [
         *talk(),
+        *numbers(ESPEAK_VOICES, every_voice=True),
         *phrases(ESPEAK_VOICES, every_voice=True),
         *sentences("held", ESPEAK_VOICES),
         *sentences("dev", ESPEAK_VOICES),

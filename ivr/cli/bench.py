@@ -21,6 +21,7 @@ def add(commands: Any) -> None:
         ("rounds", "轮数 of the rate"),
         ("seconds", "每段秒数 a block"),
         ("prompt", "提示音秒数 greeting"),
+        ("every", "每隔几句测一句 each nth utterance, for speech-line"),
         ("model", "语音模型目录 another Vosk model, for speech"),
     ):
         parser.add_argument(f"--{name}", help=what)
@@ -37,6 +38,8 @@ def run(_settings: Settings, args: argparse.Namespace) -> int:
         )
     given = ["--quick"] if args.quick else []
     given += [
-        f"--{name}={getattr(args, name)}" for name in ("rounds", "seconds", "prompt", "model") if getattr(args, name)
+        f"--{name}={getattr(args, name)}"
+        for name in ("rounds", "seconds", "prompt", "every", "model")
+        if getattr(args, name)
     ]
     return subprocess.run([sys.executable, "-m", "bench", *args.parts, *given], cwd=PROJECT_ROOT).returncode
