@@ -35,11 +35,12 @@ from tests.calls.system import System
 
 WITHIN_S = 8
 """One RECOGNIZE; longer than any utterance here and the pause that ends it."""
-BETWEEN_S = 1.9
-"""Silence before each utterance, as while our question plays: who talks on without it is taken for a machine
-(ivr/speech/voice.py, WAITS_S)."""
-LOUD = 600
-"""Of 32,768: above the line's noise, below any speech here; the end of speech is the last sample as loud."""
+BETWEEN_S = 0.3
+BEFORE_S, AFTER_S = 1.7, 2.0
+"""The line with its noise, before and after each utterance, as while our question plays: who talks on without it is
+taken for a machine (ivr/speech/voice.py). Noise that came and went with the words would be taken for speech itself."""
+LOUD = 1200
+"""Of 32,768: above the peaks of the line's noise; the end of speech is the last sample as loud."""
 TURNS_FOR_TIMES = 60
 
 
@@ -119,6 +120,12 @@ async def lines(callers: int, model_dir: Path) -> AsyncIterator[list[Line]]:
         yield ready
 
 
+def heard_on_the_line(one: Utterance) -> bytes:
+    """16-bit PCM, by file and by telephone the same."""
+    before, after = (array("h", bytes(2 * round(seconds * RATE))) for seconds in (BEFORE_S, AFTER_S))
+    return telephone(before + read(one.path) + after, one.seed)
+
+
 def speech_end_s(pcm: bytes) -> float:
     """Seconds from its beginning to the last loud sample."""
     samples = array("h", pcm)
@@ -128,7 +135,7 @@ def speech_end_s(pcm: bytes) -> float:
 async def _through(line: Line, work: asyncio.Queue[Utterance], rows: list[dict[str, Any]], total: int) -> None:
     while not work.empty():
         one = work.get_nowait()
-        pcm = telephone(read(one.path), one.seed)
+        pcm = heard_on_the_line(one)
         alaw = encode(array("h", pcm).tolist())
         began = asyncio.get_running_loop().time()
         try:
@@ -169,7 +176,7 @@ def by_file(model_dir: Path, utterances: Sequence[Utterance]) -> dict[Utterance,
     vosk = VoskRecogniser(model_dir)
     found: dict[Utterance, str] = {}
     for n, one in enumerate(utterances, 1):
-        ids = ids_of(vosk, load_grammar(one.group), telephone(read(one.path), one.seed))
+        ids = ids_of(vosk, load_grammar(one.group), heard_on_the_line(one))
         found[one] = ids[0] if ids else ""
         if n % 25 == 0 or n == len(utterances):
             print(f"\r  {n}/{len(utterances)} by file", end="", flush=True)
