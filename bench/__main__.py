@@ -1,4 +1,4 @@
-"""`python -m bench [emergencies|memory|speech|rate …] [--quick]`; `make bench` runs all of it, about 15 minutes."""
+"""`python -m bench [emergencies|memory|speech|speech-line|speech-load|rate …]`; `make bench` runs all of it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
-from bench import emergencies, machine, memory, rate, report, speech
+from bench import emergencies, machine, memory, rate, report, speech, speech_line, speech_load
 from ivr.settings import PROJECT_ROOT
 
-PARTS = ("emergencies", "memory", "speech", "rate")  # the rate last: it keeps to one processor
-RESULTS = PROJECT_ROOT / "build" / "bench" / "results.json"
+PARTS = (
+    "emergencies",
+    "memory",
+    "speech",
+    "speech-line",
+    "speech-load",
+    "rate",
+)  # the rate last: it keeps to one processor
+FOLDER = PROJECT_ROOT / "build" / "bench"
 
 
 def main() -> int:
@@ -23,11 +31,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few calls: shows that it runs, not how fast")
     parser.add_argument("--rounds", type=int, help="rounds of the rate (8)")
     parser.add_argument("--seconds", type=float, help="seconds a block of the rate (15)")
+    parser.add_argument("--every", type=int, default=1, help="speech-line: each nth utterance only")
+    parser.add_argument("--model", type=Path, help="speech: another Vosk model than this instance's")
     parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
         parser.error(f"没有 no such part: {', '.join(sorted(unknown))} ({', '.join(PARTS)})")
     chosen = [part for part in PARTS if not args.parts or part in args.parts]
+    # Some parts alone do not write over the figures of a whole run.
+    path = FOLDER / (f"results-{'-'.join(chosen)}.json" if args.parts else "results.json")
     # The measured system must not outlive us: a TERM is taken like Ctrl-C, which stops everything in order.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     results: dict[str, Any] = {"machine": machine.describe(), "quick": args.quick}
@@ -38,10 +50,10 @@ def main() -> int:
         print(f"\n== {part}  (load {load[0]:.2f})", flush=True)
         results[part] = asyncio.run(_run(part, args))
         results[part]["load_before"], results[part]["load_after"] = load, os.getloadavg()
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(json.dumps(results, ensure_ascii=False, indent=1))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(results, ensure_ascii=False, indent=1))
     print("\n" + report.table(report.rows(results)))
-    print(f"\n{RESULTS}")
+    print(f"\n{path}")
     return 0
 
 
@@ -49,7 +61,11 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     if part == "rate":
         return await rate.run(quick=args.quick, rounds=args.rounds, seconds=args.seconds, prompt_s=args.prompt)
     if part == "speech":
-        return await asyncio.to_thread(speech.run_here, quick=args.quick)
+        return await asyncio.to_thread(speech.run_here, quick=args.quick, model_dir=args.model)
+    if part == "speech-line":
+        return await speech_line.run(speech.model_here(args.model), quick=args.quick, every=args.every)
+    if part == "speech-load":
+        return await speech_load.run(speech.model_here(args.model), quick=args.quick)
     if part == "memory":
         return await memory.run(quick=args.quick)
     return await emergencies.run(quick=args.quick)

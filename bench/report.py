@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from bench import speech_load
+
 Row = tuple[str, str, str]
 _NAMES = {
     "committed": "INVITE → 事件已落盘 incident committed",
@@ -53,6 +55,11 @@ def rows(results: dict[str, Any]) -> list[Row]:
         ]
     if part := results.get("speech"):
         found += _speech(part)
+    if part := results.get("speech-line"):
+        found += _line(part)
+    if (part := results.get("speech-load")) and "ratio" in part:
+        said = f"{part['line_streams_per_core']:.0f} ÷ {part['bare_streams_per_core']:.0f} = {part['ratio']:.2f}"
+        found.append(("每核路数 电话÷裸库 streams a core, telephone ÷ library", said, f"≥ {speech_load.TARGET}"))
     return found
 
 
@@ -65,6 +72,15 @@ def _speech(part: dict[str, Any]) -> list[Row]:
         for name, one in part.get(kind, {}).get("distress", {}).items():
             said = f"{one['found']}/{one['wanted']}, {one['false']}/{one['others']} ({one['false_per_hour']} an hour)"
             found.append((f"句中求救 distress in sentences, {name} ({kind})", said, ""))
+    for kind, row in part.get("talk", {}).items():
+        for name, one in row.items():
+            if name == "numbers":
+                for group, read in one.items():
+                    said = f"{read['right']}/{read['said']}, {read['wrong']} read wrongly"
+                    found.append((f"数字和时间 {group} ({kind})", said, ""))
+            else:
+                said = f"{one['false_alarms']} in {one['minutes']:.0f} min, {one['per_hour']} an hour"
+                found.append((f"平常话误报 {name} ({kind})", said, ""))
     if speed := part.get("speed"):
         said = f"{speed['rtf']:.3f}, {speed['streams_per_core']:.0f} streams a core"
         found.append(("实时系数 real-time factor, bare library", said, ""))
@@ -72,6 +88,18 @@ def _speech(part: dict[str, Any]) -> list[Row]:
         said = f"{kept['process_mb']:.0f} MB, {kept['stream_mb']:.2f} MB a stream"
         found.append(("语音进程内存 speech worker, RSS", said, ""))
     return found
+
+
+def _line(part: dict[str, Any]) -> list[Row]:
+    if "ratio" not in part:
+        return []
+    late = part["end_of_speech_to_outcome_s"]
+    understood = f"{part['understood_by_line']} ÷ {part['understood_by_file']} = {part['ratio']}"
+    said = f"p50 {late['p50']:.2f}, p95 {late['p95']:.2f} s, {late['turns']} turns"
+    return [
+        ("电话里听懂÷文件里听懂 understood, telephone ÷ file", understood, "≥ 0.98"),
+        ("说完到结果 end of speech → outcome", said, ""),
+    ]
 
 
 def table(found: list[Row]) -> str:

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bench import speech_talk
 from bench.speech_channel import telephone
 from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, everything, phrases, read, sentences
 from ivr.errors import SetupError
@@ -198,13 +199,20 @@ def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[st
             "intents": intents(vosk, voices, ordinary),
             "distress": distress(engines, "held", voices),
         }
+    results["talk"] = speech_talk.run(engines, quick=quick)
     return results
 
 
-def run_here(*, quick: bool) -> dict[str, Any]:
-    """With this instance's model, and the second ear when the extra is installed."""
+def model_here(chosen: Path | None) -> Path:
+    """The one that was asked for, else this instance's."""
     settings = Settings()
-    model_dir = settings.speech_model_dir or PROJECT_ROOT / "ivr" / "speech" / "model"
+    return (chosen or settings.speech_model_dir or PROJECT_ROOT / "ivr" / "speech" / "model").resolve()
+
+
+def run_here(*, quick: bool, model_dir: Path | None = None) -> dict[str, Any]:
+    """With the model asked for or this instance's, and the second ear when its weights and the extra are there."""
+    settings = Settings()
+    model_dir = model_here(model_dir)
     if not any(here(everything())):
         print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
         return {"missing": "audio"}

@@ -1,6 +1,6 @@
 """Audio to measure speech with: sentences and phrases in voices no model was trained on, through a telephone channel.
 
-`python -m bench.speech_material` fills the cache `build/speech-material/`; it needs the packages of
+`python -m bench.speech_material` fills the cache `build/bench/speech/`; it needs the packages of
 prompts/requirements.lock (Kokoro, two voices kept for tests) and espeak-ng (four variants kept for tests). What is
 there is never made again. Reading the cache needs neither.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / "build" / "speech-material"
+CACHE = ROOT / "build" / "bench" / "speech"
 KOKORO_FILES = ROOT / "build" / "kokoro"
 KOKORO_VOICES = ("zf_xiaoni", "zm_yunjian")
 ESPEAK_VOICES = ("f3", "f4", "m2", "m6")
@@ -59,17 +59,49 @@ def sentences(group: str, voices: tuple[str, ...] = KOKORO_VOICES, *, every_voic
     ]
 
 
-def phrases(voices: tuple[str, ...] = KOKORO_VOICES) -> list[Utterance]:
-    """Each phrase by one voice, in turn."""
+def phrases(voices: tuple[str, ...] = KOKORO_VOICES, *, every_voice: bool = False) -> list[Utterance]:
+    """Each phrase by one voice, in turn; or in every voice."""
     found = tomllib.loads((ROOT / "bench" / "speech_phrases.toml").read_text(encoding="utf-8"))
     said = [(text, wanted, name) for name, ids in found.items() for wanted, texts in ids.items() for text in texts]
-    return [Utterance(text, wanted, voices[n % len(voices)], name) for n, (text, wanted, name) in enumerate(said)]
+    return [
+        Utterance(text, wanted, voice, name)
+        for n, (text, wanted, name) in enumerate(said)
+        for voice in (voices if every_voice else (voices[n % len(voices)],))
+    ]
+
+
+def talk(voices: tuple[str, ...] = ESPEAK_VOICES, *, every_voice: bool = True) -> list[Utterance]:
+    """Everyday talk without distress: each sentence in every voice, or by one voice, in turn."""
+    texts = tomllib.loads((ROOT / "bench" / "speech_talk.toml").read_text(encoding="utf-8"))["talk"]
+    return [
+        Utterance(text, "", voice, "talk")
+        for n, text in enumerate(texts)
+        for voice in (voices if every_voice else (voices[n % len(voices)],))
+    ]
+
+
+def numbers(voices: tuple[str, ...] = KOKORO_VOICES, *, every_voice: bool = False) -> list[Utterance]:
+    """Digits and times; `wanted` is the text itself, which numerals.py reads."""
+    found = tomllib.loads((ROOT / "bench" / "speech_numbers.toml").read_text(encoding="utf-8"))
+    return [
+        Utterance(text, text, voice, group)
+        for group, texts in found.items()
+        for n, text in enumerate(texts)
+        for voice in (voices if every_voice else (voices[n % len(voices)],))
+    ]
 
 
 def everything() -> list[Utterance]:
     """In the order of making: what is needed most first."""
-    kokoro = [*sentences("held"), *phrases(), *sentences("dev"), *sentences("held", every_voice=True)]
-    return [*kokoro, *sentences("dev", ESPEAK_VOICES), *sentences("held", ESPEAK_VOICES), *phrases(ESPEAK_VOICES)]
+    quick = [
+        *talk(),
+        *numbers(ESPEAK_VOICES, every_voice=True),
+        *phrases(ESPEAK_VOICES, every_voice=True),
+        *sentences("held", ESPEAK_VOICES),
+        *sentences("dev", ESPEAK_VOICES),
+    ]
+    kokoro = [*phrases(), *numbers(), *sentences("held"), *talk(KOKORO_VOICES, every_voice=False), *sentences("dev")]
+    return [*quick, *kokoro, *phrases(every_voice=True), *sentences("held", every_voice=True)]
 
 
 def read(path: Path) -> array[int]:

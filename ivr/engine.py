@@ -133,6 +133,7 @@ class Engine:
             sounds=sounds,
             urgent_ears=lambda: "urgent" if speech.free(urgent=True) else None,
             ordinary_ears=lambda: "ordinary" if speech.free(urgent=False) else None,
+            ask_wish=settings.ask_wish_when_busy,
             listening=ListeningDesk(SqlHeard(store, settings.node), incidents, legs, ears),
         )
         self.agi = AgiServer(settings.agi_port, self.steps.handle)

@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     process more: 446 MB, 0.4 of a core while somebody speaks. Needs the extra `second-ear`; without it calls go on."""
     listen_while_waiting: bool = True
     """A caller in the queue is heard: what he asks for is noted, and a word of distress makes his call an emergency."""
+    ask_wish_when_busy: bool = True
+    """A caller whom nobody took from the queue is asked by voice what he needs and whether we may call him back, before
+    the duty phone is rung. Only where speech is understood; whatever is not understood rings the duty phone."""
 
     own_prompts_dir: Path | None = None
     """A centre's own recordings, one file for each prompt it replaces. Unset: `prompts` in `data_dir`."""

@@ -138,6 +138,8 @@ class Question:
                 log.warning("the recogniser of this call is gone: keys and a person")
             await self.ear.close()
             self.ear = None
+        if self.expect.by_ear_only:
+            return NoInput()
         return await self.by_keys(self.prompt, self.expect.keys, self.within_s)
 
     async def _by_ear(self, ear: Ear) -> Answer:

@@ -15,6 +15,7 @@ from ivr.callflows.arrival import arriving_call
 from ivr.callflows.hotline import unanswered_call
 from ivr.callflows.listening import listen_to_waiting
 from ivr.callflows.seat import seat_call
+from ivr.callflows.wish import busy_call
 from ivr.domain.incident import ArrivedCall, Role
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.listening_desk import ListeningDesk
@@ -49,6 +50,7 @@ class Steps:
         self, node: str, incidents: IncidentDesk, tickets: TicketDesk, seats: Seats,
         *, one_key_number: str, duty_phone: bool, sounds: Path, urgent_ears: ChooseEngine = no_ears,
         listening: ListeningDesk | None = None, ordinary_ears: ChooseEngine = no_ears,
+        ask_wish: bool = False,
     ) -> None:  # fmt: skip
         self._node = node
         self._incidents = incidents
@@ -58,6 +60,7 @@ class Steps:
         self._urgent_ears = urgent_ears
         self._ordinary_ears = ordinary_ears
         self._listening = listening
+        self._ask_wish = ask_wish
         self._duty_phone = duty_phone
         self._sounds = sounds
 
@@ -73,9 +76,7 @@ class Steps:
                 case "arrival":
                     await self._arrival(session)
                 case "unanswered":
-                    why, call_id = session.argument(1), session.argument(2)
-                    call = AgiCall(session, self._seconds)
-                    await unanswered_call(call, self._tickets, call_id, why, duty_phone=self._duty_phone)
+                    await self._unanswered(session)
                 case "leg":
                     await self._leg(session)
                 case "seat":
@@ -94,6 +95,14 @@ class Steps:
         call = AgiCall(session, self._seconds, did=session.argument(1), caller=session.argument(2))
         arrived = ArrivedCall(self._node, call.uniqueid, call.linkedid, call.did, call.caller_id)
         await arriving_call(call, arrived, self._incidents, self._tickets, self._one_key_number)
+
+    async def _unanswered(self, session: AgiSession) -> None:
+        why, call_id = session.argument(1), session.argument(2)
+        call = AgiCall(session, self._seconds, ears=self._ordinary_ears)
+        if self._ask_wish and self._listening is not None and why != "DUTY" and call.hears:
+            await busy_call(call, call_id, self._tickets, self._listening, self._incidents, duty_phone=self._duty_phone)
+        else:
+            await unanswered_call(call, self._tickets, call_id, why, duty_phone=self._duty_phone)
 
     async def _leg(self, session: AgiSession) -> None:
         attempt = session.argument(1)

@@ -48,6 +48,8 @@ class Expect:
 
     keys: str
     grammar: str | None = None
+    by_ear_only: bool = False
+    """Asked of a caller who is to speak: without a recogniser (any more) he is not asked, and it is NoInput at once."""
 
 
 class Call(Protocol):

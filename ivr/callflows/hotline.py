@@ -12,7 +12,9 @@ async def hotline_call(call: Call, call_id: str, desk: TicketDesk) -> None:
 
 
 async def unanswered_call(call: Call, desk: TicketDesk, call_id: str, why: str, *, duty_phone: bool) -> None:
-    """The queue gave the caller back (`why` is QUEUESTATUS), or the duty phone did not answer (`DUTY`)."""
+    """The queue gave the caller back (`why` is QUEUESTATUS), or the duty phone did not answer (`DUTY`).
+
+    Where a caller can be asked by voice, it is `wish.busy_call` that goes on instead, except after the duty phone."""
     if why == "DUTY" or not duty_phone:
         await desk.call_back_promised(call_id)
         await call.play("queue/call_back_promise")

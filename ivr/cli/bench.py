@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="性能测量 measure")
-    parser.add_argument("parts", nargs="*", metavar="emergencies|memory|speech|rate", help="不写则全部 all")
+    parser.add_argument(
+        "parts", nargs="*", metavar="emergencies|memory|speech|speech-line|speech-load|rate", help="不写则全部 all"
+    )
     parser.add_argument("--quick", action="store_true", help="几通电话 a few calls: shows that it runs, not how fast")
     for name, what in (
         ("rounds", "轮数 of the rate"),
         ("seconds", "每段秒数 a block"),
         ("prompt", "提示音秒数 greeting"),
+        ("every", "每隔几句测一句 each nth utterance, for speech-line"),
+        ("model", "语音模型目录 another Vosk model, for speech"),
     ):
         parser.add_argument(f"--{name}", help=what)
     parser.set_defaults(run=run)
@@ -33,5 +37,9 @@ def run(_settings: Settings, args: argparse.Namespace) -> int:
             "找不到 bench 目录，请在项目源码中运行", "no bench/ here: run it from a checkout of the project"
         )
     given = ["--quick"] if args.quick else []
-    given += [f"--{name}={getattr(args, name)}" for name in ("rounds", "seconds", "prompt") if getattr(args, name)]
+    given += [
+        f"--{name}={getattr(args, name)}"
+        for name in ("rounds", "seconds", "prompt", "every", "model")
+        if getattr(args, name)
+    ]
     return subprocess.run([sys.executable, "-m", "bench", *args.parts, *given], cwd=PROJECT_ROOT).returncode

@@ -29,13 +29,18 @@ class ListeningDesk:
         await self._heard.heard(call, meaning, score, category=is_wish)
         return is_wish
 
-    async def distress(self, call: HeardCall, meaning: str, score: int) -> None:
-        """The incident is on record first, then the caller is moved; people are dialled meanwhile."""
+    async def raise_incident(self, call: HeardCall, meaning: str, score: int) -> str:
+        """A cry for help in an ordinary call: the incident on record, what was heard noted. Returns the room."""
         raised = await self._incidents.raise_alarm(call_alarm(call.arrived, source="listening"))
         try:
             await self._heard.became_incident(call, raised.incident_id)
             await self.heard(call, meaning, score)
         except StoreUnavailable:
             log.error("what was heard of a call that became an incident could not be noted")
-        if await self._line.move_to_room(call.arrived.uniqueid, raised.incident_id):
+        return raised.incident_id
+
+    async def distress(self, call: HeardCall, meaning: str, score: int) -> None:
+        """The incident is on record first, then the caller is moved; people are dialled meanwhile."""
+        room = await self.raise_incident(call, meaning, score)
+        if await self._line.move_to_room(call.arrived.uniqueid, room):
             await self._legs.accept(call.arrived.uniqueid, only_first=False)

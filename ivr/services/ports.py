@@ -97,6 +97,8 @@ class HeardCall:
     id: str
     ticket_no: str | None
     arrived: ArrivedCall
+    wish: str | None = None
+    """The ticket's category by now: what he has said while he waited, or what a person chose."""
 
 
 class Heard(Protocol):

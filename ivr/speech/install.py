@@ -70,7 +70,7 @@ def install(
     folder = models_dir(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with alone(folder):
             archive, fetched = _archive(folder, request, official, progress)
             try:
                 proof = _prove(archive, request, official, progress)
@@ -89,7 +89,7 @@ def install(
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,18 +120,18 @@ def _archive(folder: Path, request: Request, official: Official | None, progress
 def _prove(archive: Path, request: Request, official: Official | None, progress: Progress) -> tuple[str, str]:
     expected = request.sha256.lower() or (official.sha256 if official else "")
     if expected:
-        found = _digest(archive, "sha256", progress)
+        found = digest(archive, "sha256", progress)
         if found != expected:
-            raise _wrong(archive, "SHA-256", found, expected)
+            raise wrong_sum(archive, "SHA-256", found, expected)
         return "SHA-256 相符", "its SHA-256 is right"
     if official is not None:
         listed = listed_md5(fetch_small(f"{request.publisher}/model-list.json", LIST_LIMIT) or b"", official.name)
         if listed is not None:
-            found = _digest(archive, "md5", progress)
+            found = digest(archive, "md5", progress)
             if found != listed[0]:
-                raise _wrong(archive, "MD5", found, listed[0])
+                raise wrong_sum(archive, "MD5", found, listed[0])
             return "MD5 与发布者的清单相符", "its MD5 is the one in the publisher's list"
-    elif _digest(archive, "sha256", progress) == OFFICIAL["small"].sha256:
+    elif digest(archive, "sha256", progress) == OFFICIAL["small"].sha256:
         return "SHA-256 是官方小模型的", "its SHA-256 is the official small model's"
     return (
         "没有可比对的校验和，只检查了结构并试装",
@@ -139,14 +139,14 @@ def _prove(archive: Path, request: Request, official: Official | None, progress:
     )
 
 
-def _wrong(archive: Path, kind: str, found: str, expected: str) -> InstallFailed:
+def wrong_sum(archive: Path, kind: str, found: str, expected: str) -> InstallFailed:
     return InstallFailed(
         f"{archive.name} 校验不符（{kind} {found}，应为 {expected}），未安装",
         f"{archive.name} is damaged or another file: {kind} {found}, not {expected}; not installed",
     )
 
 
-def _digest(path: Path, kind: str, progress: Progress) -> str:
+def digest(path: Path, kind: str, progress: Progress) -> str:
     sum_of, done, total = hashlib.new(kind, usedforsecurity=False), 0, path.stat().st_size
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -175,14 +175,14 @@ def _put(
             "installed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         (root / RECEIPT).write_text(json.dumps(receipt, indent=1) + "\n", encoding="utf-8")
-        _exchange(root, folder / name)
+        exchange(root, folder / name)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     _choose(folder, name)
     return Installed(examine_model(folder / name, INSTALLED), tried, proof)
 
 
-def _exchange(new: Path, place: Path) -> None:
+def exchange(new: Path, place: Path) -> None:
     """A model of the same name steps aside for a moment: a worker that has it loaded keeps its files open."""
     for file in new.rglob("*"):
         if file.is_file():

@@ -151,9 +151,8 @@ def weights_folder(settings: Settings) -> Path:
 
 def missing(folder: Path) -> str:
     """What keeps it from starting, as far as can be told without loading anything; empty: nothing known."""
-    how = "pip install '.[second-ear]'"
     if find_spec(ENGINE) is None:
-        return f"no {ENGINE}; {how}"
+        return f"no {ENGINE}; pip install '.[second-ear]'"
     if not (folder / "model.bin").is_file() and (gone := [name for name in PACKAGES if find_spec(name) is None]):
-        return f"no {' '.join(gone)}; {how}"
+        return f"no {' '.join(gone)}; ivr model install second-ear"
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import outerjoin, select, update
 
 from ivr.domain.incident import ArrivedCall
 from ivr.services.ports import HeardCall
@@ -20,18 +20,23 @@ class SqlHeard:
 
     async def waiting(self, uniqueid: str) -> HeardCall | None:
         """The ordinary call of this channel, while it lives and nobody has taken it."""
-        query = select(call).where(
-            call.c.node == self._node,
-            call.c.uniqueid == uniqueid,
-            call.c.kind == "routine",
-            call.c.ended_at.is_(None),
-            call.c.connected_at.is_(None),
+        joined = outerjoin(call, ticket, call.c.ticket_no == ticket.c.no)
+        query = (
+            select(call, ticket.c.category)
+            .select_from(joined)
+            .where(
+                call.c.node == self._node,
+                call.c.uniqueid == uniqueid,
+                call.c.kind == "routine",
+                call.c.ended_at.is_(None),
+                call.c.connected_at.is_(None),
+            )
         )
         row = await self._store.look(lambda conn: conn.execute(query).first())
         if row is None:
             return None
         arrived = ArrivedCall(row.node, row.uniqueid, row.linkedid, row.did, row.caller_id)
-        return HeardCall(row.id, row.ticket_no, arrived)
+        return HeardCall(row.id, row.ticket_no, arrived, row.category)
 
     async def heard(self, heard: HeardCall, meaning: str, score: int, *, category: bool) -> None:
         """Journal it; with `category` it also fills an empty category of the ticket. A person's word stands.

@@ -33,11 +33,13 @@ class Line:
         self.commands: list[str] = []
         self.result: Answer | type[CallerHungUp] | None = None
 
-    async def asked(self, port: int, *, repeats: int = 2) -> Answer | type[CallerHungUp] | None:
+    async def asked(
+        self, port: int, *, repeats: int = 2, expect: Expect = EXPECT
+    ) -> Answer | type[CallerHungUp] | None:
         async def flow(session: AgiSession) -> None:
             call = AgiCall(session, lambda _prompt: 0.1, ears=lambda: self.engine)
             try:
-                self.result = await call.ask("family/alarm", EXPECT, within_s=0.1, repeats=repeats)
+                self.result = await call.ask("family/alarm", expect, within_s=0.1, repeats=repeats)
             except CallerHungUp:
                 self.result = CallerHungUp
 
@@ -116,6 +118,15 @@ async def test_a_recogniser_that_is_lost_in_mid_question_leaves_the_keys(port: i
     line = Line(GONE, STREAM_FILE="200 result=49 endpos=400\n")
     assert await line.asked(port) == Key("1")
     assert line.count("SPEECH SET") == 2, "a recogniser that is gone is not asked again"
+
+
+@pytest.mark.parametrize("missing", ["none", "refused", "lost"])
+async def test_what_is_asked_by_ear_only_is_not_asked_without_one(port: int, missing: str) -> None:
+    refused = {"SPEECH_CREATE": "200 result=0\n"} if missing == "refused" else {}
+    line = Line(GONE, engine=None if missing == "none" else "urgent", **refused)
+    assert await line.asked(port, repeats=1, expect=Expect("1", "services", by_ear_only=True)) == NoInput()
+    assert line.count("STREAM FILE") == 0, "he would wait for the end of a prompt that nobody listens to"
+    assert line.count("SPEECH RECOGNIZE") == (missing == "lost")
 
 
 async def test_a_recogniser_that_hangs_is_found_out_by_the_time_it_takes(port: int) -> None:

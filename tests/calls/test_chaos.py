@@ -33,7 +33,7 @@ from tests.calls.harness import (
     Voicemail,
 )
 from tests.calls.place import Place
-from tests.calls.system import DUTY, Person, System
+from tests.calls.system import DUTY, Person, System, prompt
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "6"))
 SEED = int(os.environ.get("CHAOS_SEED", "12349"))
@@ -64,7 +64,7 @@ def anybody(chance: random.Random) -> Behaviour:
             NoAnswer(),
             Busy(),
             Declines(after_s=chance.uniform(0.2, 2)),
-            Voicemail(),
+            Voicemail(prompt("queue/still_waiting")),
             Answers(after_s=chance.uniform(0.2, 3), presses="2", presses_after_s=2.5),
             Accepts(after_s=chance.uniform(0.2, 3)),
             Accepts(after_s=chance.uniform(0.2, 3)),

@@ -32,6 +32,13 @@ def zipped(files: dict[str, bytes], top: str = NAME) -> bytes:
     return out.getvalue()
 
 
+def index_page(url: str, name: str) -> bytes:
+    """A project's page of a package index (PEP 503)."""
+    return (
+        f'<!DOCTYPE html><a href="https://example.org/older.whl">older</a><a href="{url}#sha256=0">{name}</a>'.encode()
+    )
+
+
 @dataclass
 class Shelf:
     """What the server offers and how it behaves; `asked` keeps the Range of each request."""
@@ -47,6 +54,8 @@ class Shelf:
     dribble_s: float = 0.0
     tells_length: bool = True
     models: list[dict[str, Any]] = field(default_factory=list)
+    pages: dict[str, bytes] = field(default_factory=dict)
+    """Other paths and what stands there, as HTML."""
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -59,6 +68,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.endswith("model-list.json"):
             body = json.dumps(shelf.models).encode()
             self.send_response(200 if shelf.models else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            return
+        if shelf.pages:
+            body = shelf.pages.get(self.path, b"")
+            self.send_response(200 if body else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

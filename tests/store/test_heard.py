@@ -51,6 +51,15 @@ async def test_a_service_fills_an_empty_category_and_never_a_persons_choice(stor
     assert {event.call_id for event in told} == {found.id}
 
 
+async def test_what_was_asked_for_is_known_to_who_asks_next(store: Store, heard: SqlHeard) -> None:
+    found = await begin(store, heard)
+    assert found.wish is None
+    await heard.heard(found, "service.meal", 90, category=True)
+    again = await heard.waiting("1.1")
+    assert again is not None
+    assert again.wish == "service.meal"
+
+
 async def test_what_is_no_service_is_only_journalled(store: Store, heard: SqlHeard) -> None:
     await heard.heard(await begin(store, heard), "person.son", 80, category=False)
     assert await category(store) is None

@@ -318,7 +318,7 @@ def test_a_model_that_vosk_cannot_load_leaves_the_one_in_use(settings: Settings,
 
 
 def test_two_at_once_are_one_too_many(settings: Settings, shelf: Shelf) -> None:
-    with installing._alone(_made(models_dir(settings))), pytest.raises(PlainError, match="another ivr model install"):
+    with installing.alone(_made(models_dir(settings))), pytest.raises(PlainError, match="another ivr model install"):
         run(settings, shelf)
 
 

@@ -20,6 +20,8 @@ CLIPS = {
     "cleaning": ("zf_xiaoni", "打扫卫生"),
     "cleaning_man": ("zm_yunjian", "打扫卫生"),
     "meal": ("zf_xiaoni", "订饭"),
+    "yes": ("zf_xiaoni", "可以"),
+    "no": ("zf_xiaoni", "不可以"),
     "smalltalk": ("zf_xiaoni", "今天外面的天气挺好的，邻居家的小猫又来了"),
     "voicemail": (
         "zm_yunjian",
