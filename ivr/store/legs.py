@@ -24,7 +24,14 @@ STAFF = (Role.AGENT, Role.SUPERVISOR)
 # Asked in every round of an incident, and for every channel that rings, answers or ends: built once.
 _INCIDENT: BindParameter[str] = bindparam("incident")
 _HEAD = (
-    select(incident.c.state, incident.c.opened_at, incident.c.elder_choices, elder.c.phone, elder.c.mobile)
+    select(
+        incident.c.state,
+        incident.c.opened_at,
+        incident.c.elder_choices,
+        incident.c.dial_after,
+        elder.c.phone,
+        elder.c.mobile,
+    )
     .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
     .where(incident.c.id == _INCIDENT)
 )
@@ -288,7 +295,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     since = _search_began(head.opened_at, [a.received_at for a in alarms], attempts, legs)
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile
-    view = IncidentView(incident_id, since, head.state == "closed", phone)
+    view = IncidentView(incident_id, since, head.state == "closed", phone, dial_after=head.dial_after)
     for row in legs:
         every = [a for a in attempts if a.leg_id == row.id]
         last = every[-1] if every else None
