@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +76,7 @@ def test_safe_is_never_ahead_of_silent_or_need(safe: str, other: str, safe_calle
 @given(KINDS, KINDS)
 def test_need_before_silence_before_not_reached_before_not_asked(one: str, other: str) -> None:
     order = [Triage.HELP, Triage.SILENT, Triage.NO_ANSWER, Triage.PENDING]
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         assert storm.risk(before, storm.severity(one), telephoned=False) > storm.risk(
             after, storm.severity(other), telephoned=False
         )
