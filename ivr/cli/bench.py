@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="性能测量 measure")
-    parser.add_argument("parts", nargs="*", metavar="emergencies|memory|speech|rate", help="不写则全部 all")
+    parser.add_argument("parts", nargs="*", metavar="emergencies|storm|memory|speech|rate", help="不写则全部 all")
     parser.add_argument("--quick", action="store_true", help="几通电话 a few calls: shows that it runs, not how fast")
     for name, what in (
         ("rounds", "轮数 of the rate"),

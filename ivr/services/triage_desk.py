@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ivr.domain.incident import Outcome
 from ivr.domain.storm import StormPolicy, Triage, held_at_most
 from ivr.services.ports import Legs
 from ivr.services.storm_ports import StormRecords
@@ -19,12 +18,10 @@ class TriageDesk:
         return await self._records.is_asked(attempt)
 
     async def safe(self, attempt: str) -> None:
-        await self._legs.mark(attempt, Outcome.TALKED)
         await self._records.heard(attempt, Triage.SAFE, hold_at_most=self._hold_at_most)
 
     async def needs(self, attempt: str, what: Triage) -> bool:
         """True: his line is kept and he is in the room from now on."""
         if not await self._records.heard(attempt, what, hold_at_most=self._hold_at_most):
-            await self._legs.mark(attempt, Outcome.TALKED)
             return False
         return await self._legs.accept(attempt, only_first=False)

@@ -152,18 +152,11 @@ class SqlStorm:
             if row.triage != said:
                 triage.mark(tx, row.id, said)
                 tx.event("incident.triaged", incident_id=row.id, triage=said)
-            held = tx.conn.scalar(
-                select(func.count())
-                .select_from(leg_attempt)
-                .join(leg, leg.c.id == leg_attempt.c.leg_id)
-                .where(
-                    leg_attempt.c.ended_at.is_(None),
-                    leg_attempt.c.accepted_at.is_not(None),
-                    leg_attempt.c.lease_owner != CALLER,
-                    leg.c.role == Role.ELDER,
-                )
-            )
-            return (held or 0) < hold_at_most
+            if said is not Triage.SAFE and _held(tx, besides=attempt) < hold_at_most:
+                return True
+            # He is told so and the call ends: its end is no silence, and his line is not counted as held.
+            tx.conn.execute(update(leg_attempt).where(leg_attempt.c.id == attempt).values(outcome=Outcome.TALKED))
+            return False
 
         return await self._store.write(change)
 
@@ -233,6 +226,23 @@ def _put(tx: Tx, *, active: bool, **person: object) -> None:
         tx.conn.execute(insert(storm).values(name=ROW, **values))
     else:
         tx.conn.execute(update(storm).where(storm.c.name == ROW).values(**values))
+
+
+def _held(tx: Tx, *, besides: str) -> int:
+    """Elders who need help and stay on the line, also those who are just about to enter the room."""
+    lines = (
+        select(func.count())
+        .select_from(leg_attempt)
+        .join(incident, incident.c.id == leg_attempt.c.incident_id)
+        .where(
+            leg_attempt.c.ended_at.is_(None),
+            leg_attempt.c.outcome.is_(None),
+            incident.c.triage_attempt == leg_attempt.c.id,
+            leg_attempt.c.id != besides,
+            incident.c.triage.in_([Triage.HELP, Triage.SILENT]),
+        )
+    )
+    return tx.conn.scalar(lines) or 0
 
 
 def _nobody_pending(tx: Tx) -> None:
