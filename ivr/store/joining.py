@@ -5,18 +5,19 @@ A device's message, a telephone call and a location of one elder come by differe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from ivr.domain.incident import NewAlarm
 from ivr.domain.people import Match
 from ivr.store.tables import alarm, incident
 from ivr.store.tx import Tx
 
+MOST = 50
+_COLUMNS = select(incident.c.id, incident.c.state, incident.c.elder_no, incident.c.elder_choices, incident.c.closed_at)
 SIGNED = "sig:"
 """Keys that were made of a signature, because the sender gave none."""
 
@@ -88,30 +89,39 @@ def _of_elder(tx: Tx, match: Match, new: NewAlarm) -> str | None:
 
 def _within(tx: Tx, match: Match, new: NewAlarm, window: timedelta, state: str) -> str | None:
     """What the last `window` says of the same people: the same number or device was named, or one of those who share
-    this number has an incident, or shares the number of one that knows no elder yet. The newest, of two."""
+    this number has an incident, or shares the number of one that knows no elder yet. The newest, of two.
+
+    Each lookup has an index of its own: an alarm must not cost more the more there are.
+    """
     since = tx.now - window
-    query = select(incident.c.id, incident.c.elder_no, incident.c.elder_choices).where(incident.c.state == state)
-    if state == "open":
-        recent = select(alarm.c.incident_id).where(alarm.c.received_at >= since)
-        query = query.where(incident.c.id.in_(recent))
-    else:
-        query = query.where(incident.c.closed_at >= since)
+    found: dict[str, Any] = {}
     named = _named(new)
-    candidates: list[ColumnElement[bool]] = []
-    if match.choices:
-        candidates += [incident.c.elder_no.in_(match.choices), incident.c.elder_no.is_(None)]
     if named:
-        candidates.append(incident.c.id.in_(select(alarm.c.incident_id).where(or_(*named))))
-    if not candidates:
-        return None
-    rows = tx.conn.execute(query.where(or_(*candidates)).order_by(incident.c.id.desc())).all()
-    by_name = _incidents_naming(tx, [row.id for row in rows], named)
-    for row in rows:
+        query = _COLUMNS.join(alarm, alarm.c.incident_id == incident.c.id).where(or_(*named))
+        found |= {row.id: row for row in tx.conn.execute(query.order_by(alarm.c.id.desc()).limit(MOST))}
+    said = set(found)
+    if match.choices:
+        of_them = _COLUMNS.where(incident.c.elder_no.in_(match.choices)).order_by(incident.c.id.desc()).limit(MOST)
+        found |= {row.id: row for row in tx.conn.execute(of_them)}
+        of_nobody = _COLUMNS.join(alarm, alarm.c.incident_id == incident.c.id).where(
+            alarm.c.received_at >= since, alarm.c.elder_no.is_(None)
+        )
+        found |= {row.id: row for row in tx.conn.execute(of_nobody)}
+    right = [row for row in found.values() if row.state == state]
+    if state == "closed":
+        right = [row for row in right if row.closed_at >= since]
+    for row in sorted(right, key=lambda row: str(row.id), reverse=True):
         if match.elder_no is not None and row.elder_no not in (None, match.elder_no):
             continue  # somebody else's, though he may have used this telephone
-        if row.id in by_name or _same_people(match, row):
+        if (row.id in said or _same_people(match, row)) and (state == "closed" or _is_recent(tx, row.id, since)):
             return str(row.id)
     return None
+
+
+def _is_recent(tx: Tx, incident_id: str, since: datetime) -> bool:
+    newest = select(func.max(alarm.c.received_at)).where(alarm.c.incident_id == incident_id)
+    at = tx.conn.scalar(newest)
+    return at is not None and at >= since
 
 
 def _same_people(match: Match, row: Any) -> bool:
@@ -127,12 +137,6 @@ def _named(new: NewAlarm) -> list[ColumnElement[bool]]:
     if new.device_id:
         named.append(alarm.c.device_id == new.device_id)
     return named
-
-
-def _incidents_naming(tx: Tx, ids: Sequence[str], named: list[ColumnElement[bool]]) -> set[str]:
-    if not ids or not named:
-        return set()
-    return set(tx.conn.scalars(select(alarm.c.incident_id).where(alarm.c.incident_id.in_(ids), or_(*named))))
 
 
 def complete(tx: Tx, incident_id: str, match: Match, *, unknown_device: bool, loud: bool) -> None:

@@ -203,6 +203,9 @@ alarm = Table(
     Column("fingerprint", String(64)),  # of what was said, to know a retry without a key
     Column("clock_off_s", Integer),  # the sender's clock less ours, when it is wrong
     Index(None, "received_at"),
+    Index(None, "fingerprint"),
+    Index(None, "phone"),
+    Index(None, "device_id"),
 )
 leg = Table(
     "leg",

@@ -34,7 +34,8 @@ def upgrade() -> None:
     with op.batch_alter_table("alarm", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fingerprint", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("clock_off_s", sa.Integer(), nullable=True))
-        batch_op.create_index(batch_op.f("ix_alarm_received_at"), ["received_at"], unique=False)
+        for column in ("received_at", "fingerprint", "phone", "device_id"):
+            batch_op.create_index(batch_op.f(f"ix_alarm_{column}"), [column], unique=False)
     with op.batch_alter_table("incident", schema=None) as batch_op:
         batch_op.add_column(sa.Column("unknown_device", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("refers_to", sa.String(length=26), nullable=True))
@@ -59,7 +60,8 @@ def downgrade() -> None:
         ):  # fmt: skip
             batch_op.drop_column(name)
     with op.batch_alter_table("alarm", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_alarm_received_at"))
+        for column in ("device_id", "phone", "fingerprint", "received_at"):
+            batch_op.drop_index(batch_op.f(f"ix_alarm_{column}"))
         batch_op.drop_column("clock_off_s")
         batch_op.drop_column("fingerprint")
     op.drop_table("storm")
