@@ -120,10 +120,10 @@ async def test_twelve_alarms_one_seat_six_lines(place: MakePlace) -> None:
         held = [call for call in needs if call.talking]
         assert len(held) == PACED // 2
         for call in held:
-            await call.hears(prompt("emergency/help_is_coming"), within=5)
+            await call.hears(prompt("emergency/help_is_coming"), within=5, first_s=1.5)
         for call in needs:
             if call not in held:
-                await call.hears(prompt("triage/call_back"), within=5)
+                await call.hears(prompt("triage/call_back"), within=5, first_s=1.5)
         # Relatives of those in need are dialled, of those who are safe never.
         dialled = {invite.number for invite in town.exchange.invites()}
         assert not dialled & {PEOPLE[n].contacts[0] for n in SAFE}
