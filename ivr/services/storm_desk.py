@@ -98,10 +98,13 @@ class StormDesk:
             except Exception as exc:
                 log.error("a look at the storm failed: %s", type(exc).__name__)
                 again_s = AFTER_FAULT_S
+            took = time.monotonic() - began
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(again_s):
                     await self._news.wait()
-            await asyncio.sleep(max(0.0, LOOK_AT_MOST_EVERY_S - (time.monotonic() - began)))
+            # The more is open the longer a look takes: it never has more than a third of the time.
+            rest_s = max(LOOK_AT_MOST_EVERY_S, min(LOOK_IN_STORM_S, 3 * took))
+            await asyncio.sleep(max(0.0, rest_s - (time.monotonic() - began)))
 
     # ---- the runner asks
 
