@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from agent_console.ports import Helpers, Incidents, Journal, Reader, Seats, Tickets, Users
+from agent_console.ports import Helpers, Incidents, Journal, Reader, Seats, Sources, Storms, Tickets, Users
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ INCIDENTS: web.AppKey[Incidents] = web.AppKey("incidents")
 HELPERS: web.AppKey[Helpers] = web.AppKey("helpers")
 TICKETS: web.AppKey[Tickets] = web.AppKey("tickets")
 SEATS: web.AppKey[Seats] = web.AppKey("seats")
+SOURCES: web.AppKey[Sources] = web.AppKey("sources")
+STORMS: web.AppKey[Storms] = web.AppKey("storms")
 JOURNAL: web.AppKey[Journal] = web.AppKey("journal")
 HUB: web.AppKey[Hub] = web.AppKey("hub")
 PAGES: web.AppKey[Pages] = web.AppKey("pages")

@@ -30,6 +30,8 @@ from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.seats import SqlSeats
+from ivr.store.sources import SqlSources
+from ivr.store.storm import SqlStorm
 from ivr.store.tickets import SqlTickets
 from ivr.store.users import Session, SqlUsers
 from ivr.store.wishes import SqlWishes
@@ -90,7 +92,11 @@ def build_app(settings: Settings, store: Store) -> web.Application:
     app[keys.SETTINGS] = settings
     app[keys.READER] = reader = StoreReader(store)
     app[keys.USERS] = StoreUsers(store, settings.session_hours)
-    app[keys.INCIDENTS] = SqlIncidents(store)
+    app[keys.INCIDENTS] = SqlIncidents(
+        store, join_window_s=settings.join_window_s, clock_tolerance_s=settings.clock_tolerance_s
+    )
+    app[keys.SOURCES] = SqlSources(store)
+    app[keys.STORMS] = SqlStorm(store)
     app[keys.HELPERS] = SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint))
     app[keys.TICKETS] = SqlTickets(store)
     app[keys.SEATS] = SqlSeats(store)

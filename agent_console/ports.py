@@ -74,6 +74,19 @@ class Tickets(Protocol):
     async def field_event(self, no: str, kind: str, **data: Any) -> bool: ...
 
 
+class Sources(Protocol):
+    async def secret(self, name: str) -> str | None:
+        """What a source of signed alarms signs with; None when it is unknown or revoked."""
+        ...
+
+
+class Storms(Protocol):
+    async def switch(self, forced: bool | None, *, by: str) -> None: ...
+    async def close_safe(self, ids: Sequence[str] | None, *, by: str, outcome: str, reason: str) -> int:
+        """Close those that are safe (of these, or all); returns how many."""
+        ...
+
+
 class Seats(Protocol):
     async def set_state(self, extension: str, state: str, *, reason: str | None, by: str) -> bool: ...
 

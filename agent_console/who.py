@@ -26,7 +26,7 @@ class Principal:
 
     @property
     def is_person(self) -> bool:
-        return self.role != "token"
+        return self.role not in ("token", "source")
 
     @property
     def may_act(self) -> bool:

@@ -56,6 +56,8 @@ ALARM_KINDS = {
     "emergency": "紧急来电",
     "emergency_call": "紧急来电",
     "lifeline": "生命线来电",
+    "location": "定位",
+    "cancel": "设备取消（须核实）",
 }
 SOURCES = {
     "call": "电话",
@@ -73,6 +75,7 @@ CLOSE_OUTCOMES = {
     "false_alarm": "误报",
     "test": "测试",
     "other": "其他",
+    "safe": "本人确认平安",
 }
 EVENTS = {
     "incident.opened": "事件开启",
@@ -89,6 +92,8 @@ EVENTS = {
     "package.queued": "准备发送资料",
     "package.sent": "资料已送达",
     "package.failed": "资料未送达",
+    "incident.identified": "确认老人身份",
+    "incident.triaged": "自动询问结果",
     "leg.dialled": "拨打",
     "leg.ringing": "振铃",
     "leg.answered": "接听",
@@ -129,6 +134,15 @@ ATTENTION = {
     "unattended": "无人接手",
     "present": "坐席在线",
     "handled": "已处理，待关闭",
+    "safe": "平安，待关闭",
+}
+TRIAGE = {
+    "pending": "待询问",
+    "calling": "正在询问",
+    "safe": "平安",
+    "help": "需要帮助",
+    "silent": "无声",
+    "no_answer": "未接通",
 }
 PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别"}
 WHYS = {

@@ -1,4 +1,4 @@
-"""`python -m bench [emergencies|memory|speech|speech-line|speech-load|rate …]`; `make bench` runs all of it."""
+"""`python -m bench [emergencies|storm|memory|speech|speech-line|speech-load|rate …]`; `make bench` runs all of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import emergencies, machine, memory, rate, report, speech, speech_line, speech_load
+from bench import emergencies, machine, memory, rate, report, speech, speech_line, speech_load, storm
 from ivr.settings import PROJECT_ROOT
 
 PARTS = (
     "emergencies",
+    "storm",
     "memory",
     "speech",
     "speech-line",
@@ -68,6 +69,8 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
         return await speech_load.run(speech.model_here(args.model), quick=args.quick)
     if part == "memory":
         return await memory.run(quick=args.quick)
+    if part == "storm":
+        return await storm.run(quick=args.quick)
     return await emergencies.run(quick=args.quick)
 
 

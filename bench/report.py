@@ -25,6 +25,23 @@ def rows(results: dict[str, Any]) -> list[Row]:
             found.append((_NAMES[what], said + (f", {one['missing']} missing" if one["missing"] else ""), target))
         trouble = f"{part['failed_calls']} failed, {part['repeated_invites']} repeated INVITEs"
         found.append((f"{part['emergencies']} 次紧急呼叫 emergencies", trouble, "0, 0"))
+    if part := results.get("storm"):
+        ms, cpu, after = part["ms"], part["cpu_share"], part["cpu_share_after"]
+        found += [
+            (
+                f"风暴 storm: {part['alarms']} 起报警 alarms in {part['within_s']:.0f} s, 应答 acknowledged",
+                f"p50 {ms['p50']:.0f}, p95 {ms['p95']:.0f}, p99 {ms['p99']:.0f}, max {ms['max']:.0f} ms, "
+                f"{part['refused']} refused, {part['journalled']} journalled",
+                "< 60 s, 0",
+            ),
+            ("同时外呼 calls at once", f"{part['lines_at_once']}", "≤ 42"),
+            (
+                "处理器 CPU, share of a core, during / after",
+                ", ".join(f"{name} {cpu[name]:.2f} / {after[name]:.2f}" for name in cpu),
+                "",
+            ),
+            ("数据库 database", f"{part['database_mb']:.1f} MB, {part['events']} events", ""),
+        ]
     if part := results.get("rate"):
         low, high = part["ratio_interval"]
         found += [

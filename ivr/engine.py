@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from ivr.domain.package import WORSE
 from ivr.domain.pushing import PushPolicy
 from ivr.domain.redial import RedialPolicy
 from ivr.domain.staffing import StaffingPolicy
+from ivr.domain.storm import StormPolicy
 from ivr.errors import StartError
 from ivr.push.client import HttpPusher
 from ivr.secrets_file import load_secrets
@@ -29,7 +31,9 @@ from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
 from ivr.services.listening_desk import ListeningDesk
 from ivr.services.packages import PackageSender
 from ivr.services.ports import StoreUnavailable
+from ivr.services.storm_desk import StormDesk
 from ivr.services.ticket_desk import TicketDesk
+from ivr.services.triage_desk import TriageDesk
 from ivr.settings import Settings
 from ivr.speech.status import SpeechStatus
 from ivr.store.calls import SqlCalls
@@ -41,6 +45,7 @@ from ivr.store.legs import SqlLegs
 from ivr.store.named import SqlNamed
 from ivr.store.packages import SqlPackages
 from ivr.store.seats import SqlSeats
+from ivr.store.storm import SqlStorm
 from ivr.store.tickets import SqlTickets
 from ivr.store.wishes import SqlWishes
 from ivr.voice.calls import SpokenNames
@@ -54,6 +59,8 @@ KEEP_FREE = 0
 """Ordinary streams that stay free when somebody begins to wait; those of emergencies are kept by the workers."""
 PACKAGE_NEWS = ("package.queued", *WORSE)
 SEATS_CHANGED = ("agent.state_changed", "user.added")
+STORM_CHANGED = ("storm.switched",)
+LOUD = ("incident.opened", "incident.alarm_joined", "call.arrived")
 
 
 class Engine:
@@ -64,7 +71,9 @@ class Engine:
         owner = f"{settings.node}-{os.getpid()}"
         self.settings = settings
         self.journal = Journal(store)
-        incidents = SqlIncidents(store)
+        incidents = SqlIncidents(
+            store, join_window_s=settings.join_window_s, clock_tolerance_s=settings.clock_tolerance_s
+        )
         legs = SqlLegs(store, settings.node, owner)
         calls = SqlCalls(store, settings.node)
         seats = SqlSeats(store)
@@ -73,6 +82,16 @@ class Engine:
         speech = SpeechStatus(settings.data_dir)
         ears = WaitingEars(self.link, lambda: settings.listen_while_waiting and speech.free(urgent=False) > KEEP_FREE)
         self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id, ears=ears)
+        storm_policy = StormPolicy(
+            waiting_per_seat=settings.storm_waiting_per_seat,
+            alarms_per_min=settings.storm_alarms_per_min,
+            ports=settings.trunk_ports,
+            reserved_share=settings.trunk_reserved_share,
+            tries=settings.triage_tries,
+            again_s=settings.triage_again_s,
+        )
+        storm_records = SqlStorm(store)
+        self.storm = StormDesk(storm_records, legs, self.node, storm_policy, ring_s=settings.triage_ring_s)
         self.runner = IncidentRunner(
             incidents,
             legs,
@@ -94,6 +113,7 @@ class Engine:
                 helper_ring_s=settings.helper_ring_s,
             ),
             calls,
+            gate=self.storm,
             helpers=HelperRound(
                 SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint)),
                 OfferPolicy(next_after_s=settings.worker_offer_s),
@@ -114,6 +134,7 @@ class Engine:
             settings.node,
             ambulance=(settings.ambulance_endpoint, secrets.ambulance_secret) if settings.ambulance_endpoint else None,
         )
+        self.storm.wake_runner = self.runner.wake
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
         sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
         self.steps = Steps(
@@ -135,11 +156,17 @@ class Engine:
             ordinary_ears=lambda: "ordinary" if speech.free(urgent=False) else None,
             ask_wish=settings.ask_wish_when_busy,
             listening=ListeningDesk(SqlHeard(store, settings.node), incidents, legs, ears),
+            triage=TriageDesk(storm_records, legs, storm_policy),
         )
         self.agi = AgiServer(settings.agi_port, self.steps.handle)
-        self.node.on_seats_changed = self.runner.wake_all
+        self.node.on_seats_changed = self._seats_changed
         self.link.on_up = self._asterisk_back
         self.link.on_down = self._asterisk_lost
+
+    def _seats_changed(self) -> None:
+        self.runner.wake_all()
+        if self.storm.active:
+            self.storm.wake()
 
     async def _heard(self, item: Item) -> None:
         await self.node.heard(item)
@@ -162,14 +189,25 @@ class Engine:
 
     async def follow_journal(self, after: int) -> None:
         """What this process or the console put on record sets things moving."""
-        async for batch in self.journal.follow(after, besides_incidents=SEATS_CHANGED):
+        async for batch in self.journal.follow(after, besides_incidents=(*SEATS_CHANGED, *STORM_CHANGED)):
             for event in batch:
                 if event.incident_id is not None:
-                    self.runner.wake(event.incident_id)
+                    self._incident_changed(event.kind, event.incident_id)
                     if event.kind in PACKAGE_NEWS:
                         self.packages.wake()
+                elif event.kind in STORM_CHANGED:
+                    self.storm.wake()
                 if event.kind in SEATS_CHANGED and self.link.is_up:
                     await self._sync_seats()
+
+    def _incident_changed(self, kind: str, incident_id: str) -> None:
+        if kind == "call.arrived":
+            self.storm.called(incident_id)
+        if kind in LOUD:
+            self.storm.cried_again(incident_id)
+        self.runner.wake(incident_id, closed=kind == "incident.closed")
+        if self.storm.active or kind == "incident.opened":
+            self.storm.wake()
 
     async def _sync_seats(self) -> None:
         try:
@@ -201,11 +239,14 @@ class Engine:
         """Serve until cancelled."""
         # Taken before anybody looks for open incidents: one opened in between is on this feed or on that list.
         seen = await self.journal.last_seq()
+        with contextlib.suppress(Exception):  # a storm goes on where it was: not 2,000 incidents at once meanwhile
+            await self.storm.look()
         async with self.pusher, self.agi, asyncio.TaskGroup() as group:
             await self._note("node.started")
             group.create_task(self.link.run(), name="asterisk-link")
             group.create_task(self.node.run(), name="asterisk-audit")
             group.create_task(self.runner.run(), name="incidents")
+            group.create_task(self.storm.run(), name="storm")
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
             group.create_task(self.packages.run(), name="packages")

@@ -145,6 +145,23 @@ class Settings(BaseSettings):
     speech_second_ear: bool = False
     """A caller who waits is heard by a second engine too, which finds distress inside sentences (docs/speech.md). One
     process more: 446 MB, 0.4 of a core while somebody speaks. Needs the extra `second-ear`; without it calls go on."""
+    join_window_s: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Alarm, call and location of one elder that come within this time are one incident; a retry without a key too."""
+    clock_tolerance_s: Annotated[int, Field(ge=1)] = 300
+    """A sender's clock that is further from ours than this is marked as wrong; nothing is refused for it."""
+    trunk_ports: Annotated[int, Field(ge=2, le=10000)] = 60
+    """Lines that the trunk has."""
+    trunk_reserved_share: Annotated[float, Field(ge=0, le=0.9)] = 0.3
+    """Of these, the share that calls of a storm leave free for new emergencies."""
+    storm_waiting_per_seat: Annotated[int, Field(ge=1, le=1000)] = 5
+    """A storm begins when more incidents than this wait for each ready seat, with nobody there and no line."""
+    storm_alarms_per_min: Annotated[int, Field(ge=1, le=100000)] = 60
+    """Or when so many alarms have come within a minute."""
+    triage_tries: Annotated[int, Field(ge=1, le=10)] = 2
+    """How often an elder is called and asked in a storm before he counts as not reached."""
+    triage_again_s: Annotated[float, Field(ge=1, le=600)] = 30.0
+    """Pause between two such calls."""
+    triage_ring_s: Annotated[int, Field(ge=1, le=120)] = 25
     listen_while_waiting: bool = True
     """A caller in the queue is heard: what he asks for is noted, and a word of distress makes his call an emergency."""
     ask_wish_when_busy: bool = True

@@ -12,7 +12,7 @@ from agent_console.keys import INCIDENTS, LOOKS, READER
 from agent_console.queries import incidents
 from agent_console.validation import Refused
 from ivr.domain.cascade import Family
-from ivr.domain.incident import AlreadyClosed, NewAlarm, UnknownDevice, UnknownElder, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, NewAlarm, UnknownElder, UnknownIncident
 
 
 async def raise_alarm(ask: Ask) -> Answer:
@@ -20,7 +20,7 @@ async def raise_alarm(ask: Ask) -> Answer:
     try:
         raised = await ask.app[INCIDENTS].raise_alarm(
             NewAlarm(
-                source=new.source,
+                source=ask.signed.source if ask.signed else new.source,
                 kind=new.kind,
                 device_id=new.device_id,
                 phone=new.phone,
@@ -28,11 +28,10 @@ async def raise_alarm(ask: Ask) -> Answer:
                 at=new.at.astimezone(UTC) if new.at else None,
                 note=new.note,
                 location=new.location,
-                idempotency_key=new.idempotency_key,
+                idempotency_key=ask.signed.key_for(new.idempotency_key) if ask.signed else new.idempotency_key,
+                sent_at=ask.signed.sent_at if ask.signed else None,
             )
         )
-    except UnknownDevice:
-        raise Refused(422, "unknown_device", "设备未登记。", "No such device is registered.", "device_id") from None
     except UnknownElder:
         raise Refused(422, "unknown_elder", "没有这位老人的档案。", "There is no such elder.", "elder_no") from None
     answer = RaisedOut(incident_id=raised.incident_id, joined=raised.joined, repeated=raised.repeated)

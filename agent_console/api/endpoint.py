@@ -9,6 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 from pydantic import BaseModel
 
+from agent_console import signed
 from agent_console.validation import parse, parse_json
 from agent_console.who import Principal, api_caller, need_act
 
@@ -24,6 +25,7 @@ class Ask:
     who: Principal
     body: Any = None
     query: Any = None
+    signed: signed.Signed | None = None
 
     def part(self, name: str) -> str:
         return self.request.match_info[name]
@@ -46,6 +48,7 @@ class Endpoint:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     public: bool = False
+    may_be_signed: bool = False
     refusals: Sequence[int] = field(default=())
 
 
@@ -56,7 +59,11 @@ def mount(app: web.Application, endpoints: Sequence[Endpoint]) -> None:
 
 def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
-        ask = Ask(request, NOBODY if endpoint.public else await api_caller(request))
+        if endpoint.may_be_signed and signed.is_signed(request):
+            who, by_whom = await signed.check(request, await request.read())
+            ask = Ask(request, who, signed=by_whom)
+        else:
+            ask = Ask(request, NOBODY if endpoint.public else await api_caller(request))
         if endpoint.method != "GET":
             need_act(ask.who)
         if endpoint.query is not None:

@@ -171,6 +171,21 @@ class Page(BaseModel):
     cursor: Annotated[OptLine40, Field(description="`next` of the page before")] = None
 
 
+class StormIn(BaseModel):
+    mode: Annotated[Literal["on", "off", "auto"], Field(description="auto: by the numbers")]
+    by: OptLine80 = None
+
+    @property
+    def forced(self) -> bool | None:
+        return {"on": True, "off": False, "auto": None}[self.mode]
+
+
+class CloseSafeIn(CloseIn):
+    """Closes incidents whose elder is safe; without `ids` all of them."""
+
+    ids: Annotated[list[Line40] | None, Field(max_length=5000)] = None
+
+
 class IncidentQuery(Page):
     state: Literal["open", "closed", "all"] = "all"
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from agent_console.api.endpoint import PREFIX, Endpoint
 from agent_console.api.shapes import ErrorOut
+from agent_console.signed import SIGNATURE, SOURCE, TIMESTAMP
 
 _REF = "#/components/schemas/{model}"
 
@@ -35,7 +36,16 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas.get("$defs", {}),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "signature": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": SIGNATURE,
+                    "description": f"hex HMAC-SHA256 with the source's secret over {TIMESTAMP} + LF + body; "
+                    f"{SOURCE} names the source. The sender's clock need not be right.",
+                },
+            },
         },
     }
 
@@ -66,6 +76,8 @@ def _operation(endpoint: Endpoint, names: dict[Any, dict[str, Any]]) -> dict[str
         operation["requestBody"] = {"required": True, "content": content(endpoint.body, "validation")}
     if endpoint.public:
         operation["security"] = []
+    if endpoint.may_be_signed:
+        operation["security"] = [{"token": []}, {"signature": []}]
     return operation
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_console.api import alarms, calls, helpers, models, seats, shapes, system, tickets
+from agent_console.api import alarms, calls, helpers, models, seats, shapes, storm, system, tickets
 from agent_console.api.endpoint import Endpoint
 
 ENDPOINTS = (
@@ -13,12 +13,13 @@ ENDPOINTS = (
         alarms.raise_alarm,
         {201: shapes.RaisedOut, 200: shapes.RaisedOut},
         body=models.AlarmIn,
+        may_be_signed=True,
         refusals=(422, 503),
     ),
     Endpoint(
         "GET",
         "/incidents",
-        "事件列表 · incidents, newest first",
+        "事件列表 · incidents, newest first; the open ones of a storm by risk",
         alarms.list_incidents,
         {200: shapes.Incidents},
         query=models.IncidentQuery,
@@ -93,6 +94,25 @@ ENDPOINTS = (
         {200: shapes.BoundOut},
         body=models.BindIn,
         refusals=(404, 422, 503),
+    ),
+    Endpoint(
+        "POST",
+        "/incidents/close-safe",
+        "批量关闭确认平安的事件（班长） · a supervisor closes those whose elder is safe",
+        storm.close_safe,
+        {200: shapes.ClosedOut},
+        body=models.CloseSafeIn,
+        refusals=(422, 503),
+    ),
+    Endpoint("GET", "/storm", "风暴模式 · storm mode and its counts", storm.show, {200: shapes.StormOut}),
+    Endpoint(
+        "POST",
+        "/storm",
+        "开关风暴模式（班长） · a supervisor switches storm mode",
+        storm.switch,
+        {200: shapes.StormOut},
+        body=models.StormIn,
+        refusals=(422, 503),
     ),
     Endpoint("GET", "/queue", "等待者与座席 · who waits, and the seats", seats.show_queue, {200: shapes.QueueOut}),
     Endpoint(

@@ -51,6 +51,7 @@ class AlarmOut(BaseModel):
     received_at: datetime
     note: str | None
     location: dict[str, Any] | None
+    clock_off_s: int | None = None
 
 
 class LegOut(BaseModel):
@@ -149,9 +150,35 @@ class IncidentOut(BaseModel):
     arrived_by: str | None = None
     offer: OfferOut | None = None
     packages: list[PackageOut] = []
+    unknown_device: bool = False
+    refers_to: str | None = None
+    place: dict[str, Any] | None = None
+    triage: str | None = None
+    risk: int = 0
     alarms: list[AlarmOut]
     legs: list[LegOut]
     events: list[EventOut]
+
+
+class StormOut(BaseModel):
+    """`unasked` to `safe`: open incidents by what the triage calls have brought."""
+
+    active: bool
+    mode: str
+    since: datetime | None
+    by: str | None
+    open: int
+    unasked: int
+    pending: int
+    calling: int
+    help: int
+    silent: int
+    no_answer: int
+    safe: int
+
+
+class ClosedOut(BaseModel):
+    closed: int
 
 
 class RaisedOut(BaseModel):

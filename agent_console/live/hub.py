@@ -16,6 +16,8 @@ from agent_console.ports import Journal, JournalEvent
 log = logging.getLogger(__name__)
 
 ROUND_S = 0.05  # at most 20 renderings a second, the first without delay
+REST = 3.0  # after a round that took long, so many times as long nothing: rendering never takes more than a quarter
+MOST_REST_S = 1.0
 TICK_S = 1.0
 FRESH_S = 3.0
 ALL = "*"
@@ -43,6 +45,10 @@ def touched(event: JournalEvent) -> set[str]:
         names |= {"seats", "alert", f"seat:{event.extension}"}
     elif family in ("incident", "leg"):
         names |= {"incidents", "alert"}
+        if family == "incident":
+            names.add("storm")
+    elif family == "storm":
+        names |= {"storm", "incidents", "alert"}
     elif family not in UNSEEN:
         names.add(ALL)
     if event.incident_id:
@@ -190,7 +196,8 @@ class Hub:
                 client.reached(reached)
             if oldest is not None and names:
                 self._metrics.behind.observe(max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
-            await asyncio.sleep(max(0.0, ROUND_S - (time.monotonic() - began)))
+            took = time.monotonic() - began
+            await asyncio.sleep(max(0.0, ROUND_S - took, min(MOST_REST_S, REST * took)))
 
     async def _refresh(self, names: set[str]) -> dict[str, Fragment]:
         with self._metrics.renders.time():

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from agent_console.eyes import FULL, MASKED, Eyes
 from agent_console.pages.render import Pages
 from agent_console.ports import Reader
-from agent_console.queries import board, incidents, queue
+from agent_console.queries import board, incidents, queue, storm
 from agent_console.status import EngineSays, read_engine, read_parts, spoils
 from agent_console.who import Principal
 
@@ -28,6 +28,7 @@ def names_for(who: Principal, incident_id: str | None) -> dict[str, str]:
     names = {
         "alert": f"alert/{variant}",
         "queue": f"queue/{variant}",
+        "storm": "storm/boss" if who.is_boss else "storm/plain",
         "seats": "seats/boss" if who.is_boss else "seats/plain",
         "incidents": f"incidents/{variant}",
     }
@@ -84,7 +85,9 @@ class LiveRender:
                 seats = queue.agents(conn, self._engine.devices)
                 return {"seat": next((seat for seat in seats if seat.extension == key), None)}
             case "incidents":
-                return {"cards": cards(eyes)}
+                return {"cards": cards(eyes), "total": board.how_many_open(conn)}
+            case "storm":
+                return {"storm": storm.state(conn), "boss": variant == "boss"}
             case "alert":
                 ready, seats_known = board.ready_seats(conn)
                 alone = [card for card in cards(eyes) if card.attention == "unattended"]
@@ -94,6 +97,7 @@ class LiveRender:
                     "ready": ready,
                     "seats": seats_known,
                     "unattended": alone,
+                    "unattended_total": max(len(alone), board.not_shown_safe(conn)),
                 }
             case "incident":
                 return {"incident": incidents.one(conn, key, eyes, events=EVENTS_SHOWN)}

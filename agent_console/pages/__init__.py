@@ -13,6 +13,8 @@ def mount(app: web.Application) -> None:
     add = app.router
     add.add_get("/", desk.show)
     add.add_get("/incidents/{id}", desk.show)
+    add.add_post("/incidents/close-safe", actions.close_safe)
+    add.add_post("/storm/{mode}", actions.storm)
     add.add_post("/incidents/{id}/close", actions.close)
     add.add_post("/incidents/{id}/looked", actions.looked)
     add.add_post("/incidents/{id}/family", actions.family)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from agent_console.api.ids import need_ulid, need_word
-from agent_console.api.models import CloseIn, FamilyIn, SeatIn
+from agent_console.api.models import CloseIn, CloseSafeIn, FamilyIn, SeatIn, StormIn
 from agent_console.api.seats import need_seat, no_seat
-from agent_console.keys import INCIDENTS, PAGES, SEATS
+from agent_console.api.storm import need_boss
+from agent_console.keys import INCIDENTS, PAGES, SEATS, STORMS
 from agent_console.pages.desk import desk
 from agent_console.pages.forms import acting_form, is_htmx
 from agent_console.validation import Refused, parse
@@ -74,6 +75,22 @@ async def seat(request: web.Request) -> web.Response:
     body = parse(SeatIn, form)
     if not await request.app[SEATS].set_state(extension, body.state, reason=body.reason, by=who.name):
         raise no_seat()
+    return _done(request, "/")
+
+
+async def storm(request: web.Request) -> web.Response:
+    who, _form = await acting_form(request)
+    need_boss(who)
+    body = parse(StormIn, {"mode": request.match_info["mode"]})
+    await request.app[STORMS].switch(body.forced, by=who.name)
+    return _done(request, "/")
+
+
+async def close_safe(request: web.Request) -> web.Response:
+    who, form = await acting_form(request)
+    need_boss(who)
+    body = parse(CloseSafeIn, {"reason": form.get("reason")})
+    await request.app[STORMS].close_safe(None, by=who.name, outcome="safe", reason=body.reason)
     return _done(request, "/")
 
 

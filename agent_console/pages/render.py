@@ -82,6 +82,8 @@ def story(event: EventOut, incident: IncidentOut) -> str:
         parts.append(words.MEANINGS.get(meaning, str(meaning)))
     if why := told.get("why"):
         parts.append(words.WHYS.get(why, str(why)))
+    if triage := told.get("triage"):
+        parts.append(words.TRIAGE.get(triage, str(triage)))
     if by := told.get("by"):
         parts.append(f"（{by}）")
     return " ".join(parts)

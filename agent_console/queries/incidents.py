@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, or_, select
 
 from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
 from agent_console.eyes import Eyes
-from agent_console.queries import elders, offers
+from agent_console.queries import elders, offers, storm
 from agent_console.queries.events import event_out
 from ivr.domain.incident import Role
 from ivr.store.tables import alarm, event, incident, leg
@@ -27,7 +27,14 @@ _ROLE_ORDER = {role: place for place, role in enumerate(Role)}
 def page(
     conn: Connection, state: str, limit: int, cursor: str | None, eyes: Eyes
 ) -> tuple[list[IncidentOut], str | None]:
-    """Newest first; the cursor is the last id of the page before (ULIDs sort by time)."""
+    """Newest first, and in a storm the open ones by risk; the cursor is where the page before ended.
+
+    Going through the pages of a storm, an incident whose risk rises meanwhile may be met twice or be passed by: who
+    must not miss any follows the events.
+    """
+    if state == "open" and storm.is_active(conn):
+        return _page_by_risk(conn, limit, cursor, eyes)
+    cursor = cursor.rpartition(".")[2] if cursor else None  # one of a storm that has just ended
     query = select(incident).order_by(incident.c.id.desc()).limit(limit + 1)
     if state != "all":
         query = query.where(incident.c.state == state)
@@ -36,6 +43,17 @@ def page(
     rows = conn.execute(query).all()
     items = _filled(conn, rows[:limit], eyes)
     return items, rows[limit - 1].id if len(rows) > limit else None
+
+
+def _page_by_risk(conn: Connection, limit: int, cursor: str | None, eyes: Eyes) -> tuple[list[IncidentOut], str | None]:
+    query = storm.by_risk().limit(limit + 1)
+    rank, dot, last = (cursor or "").partition(".")
+    if dot and rank.isdecimal():
+        at = min(int(rank), 10_000)
+        query = query.where(or_(at > storm.RANK, and_(storm.RANK.in_([at]), incident.c.id > last)))
+    rows = conn.execute(query).all()
+    end = rows[limit - 1] if len(rows) > limit else None
+    return _filled(conn, rows[:limit], eyes), f"{end.rank}.{end.id}" if end else None
 
 
 def one(conn: Connection, incident_id: str, eyes: Eyes, *, events: int = EVENTS_SHOWN) -> IncidentOut | None:
@@ -113,6 +131,11 @@ def _filled(conn: Connection, rows: Sequence[Any], eyes: Eyes, events_shown: int
             family_reason=row.family_reason,
             arrived_at=row.arrived_at,
             arrived_by=row.arrived_by,
+            unknown_device=row.unknown_device,
+            refers_to=row.refers_to,
+            place=row.place,
+            triage=row.triage,
+            risk=row.risk,
             alarms=alarms[row.id],
             legs=legs[row.id],
             events=events[row.id],
@@ -138,4 +161,5 @@ def _alarm(row: Any, eyes: Eyes) -> AlarmOut:
         received_at=row.received_at,
         note=row.note,
         location=row.location,
+        clock_off_s=row.clock_off_s,
     )

@@ -15,12 +15,14 @@ from ivr.callflows.arrival import arriving_call
 from ivr.callflows.hotline import unanswered_call
 from ivr.callflows.listening import listen_to_waiting
 from ivr.callflows.seat import seat_call
+from ivr.callflows.triage import triage_leg
 from ivr.callflows.wish import busy_call
 from ivr.domain.incident import ArrivedCall, Role
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.listening_desk import ListeningDesk
 from ivr.services.ports import Seats, StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
+from ivr.services.triage_desk import TriageDesk
 
 log = logging.getLogger(__name__)
 _LEG = re.compile(r"[0-9A-Za-z.-]{1,150}")
@@ -50,7 +52,7 @@ class Steps:
         self, node: str, incidents: IncidentDesk, tickets: TicketDesk, seats: Seats,
         *, one_key_number: str, duty_phone: bool, sounds: Path, urgent_ears: ChooseEngine = no_ears,
         listening: ListeningDesk | None = None, ordinary_ears: ChooseEngine = no_ears,
-        ask_wish: bool = False,
+        ask_wish: bool = False, triage: TriageDesk | None = None,
     ) -> None:  # fmt: skip
         self._node = node
         self._incidents = incidents
@@ -61,6 +63,7 @@ class Steps:
         self._ordinary_ears = ordinary_ears
         self._listening = listening
         self._ask_wish = ask_wish
+        self._triage = triage
         self._duty_phone = duty_phone
         self._sounds = sounds
 
@@ -112,4 +115,7 @@ class Steps:
             return
         role, room = found
         call = AgiCall(session, self._seconds, ears=self._urgent_ears)
+        if role is Role.ELDER and self._triage is not None and await self._triage.is_asked(attempt):
+            await triage_leg(call, self._triage, attempt, room)
+            return
         await _LEG_FLOWS[role](call, self._incidents, attempt, room)

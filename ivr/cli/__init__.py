@@ -21,6 +21,7 @@ COMMANDS = (
     "importing",
     "user",
     "token",
+    "source",
     "prompts",
     "model",
     "voice",

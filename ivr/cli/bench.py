@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="性能测量 measure")
     parser.add_argument(
-        "parts", nargs="*", metavar="emergencies|memory|speech|speech-line|speech-load|rate", help="不写则全部 all"
+        "parts",
+        nargs="*",
+        metavar="emergencies|storm|memory|speech|speech-line|speech-load|rate",
+        help="不写则全部 all",
     )
     parser.add_argument("--quick", action="store_true", help="几通电话 a few calls: shows that it runs, not how fast")
     for name, what in (

@@ -67,6 +67,8 @@ class NewAlarm:
     idempotency_key: str | None = None
     call: ArrivedCall | None = None
     needs_look: bool = False
+    sent_at: datetime | None = None
+    """When the sender of a signed message says that it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,6 @@ class Raised:
     joined: bool
     repeated: bool = False  # same idempotency key seen before
     call_id: str | None = None
-
-
-class UnknownDevice(Exception):
-    """No such device is registered and the alarm names no phone and no elder."""
 
 
 class UnknownElder(Exception):
@@ -153,6 +151,8 @@ class IncidentView:
     """A person of the centre and he were in the room together, in his last call or since."""
     hospital_allowed: bool = False
     """The elder's file allows that the hospital or 120 is rung when nobody of the centre can be had."""
+    dial_after: datetime | None = None
+    """Only a location or a cancel has come so far: until then nobody is dialled."""
 
     def of(self, *roles: Role) -> list[LegView]:
         return [leg for leg in self.legs if leg.role in roles]

@@ -19,6 +19,7 @@ from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.domain.numbers import is_dialable
 from ivr.services.helper_round import NOTHING, HelperRound
 from ivr.services.ports import Categories, DialDoubtful, DialRefused, Incidents, Legs, Telephony
+from ivr.services.storm_desk import StormDesk, Turn
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class IncidentRunner:
         calls: Categories | None = None,
         now: Callable[[], datetime] = _utc_now,
         helpers: HelperRound | None = None,
+        *,
+        gate: StormDesk | None = None,
     ) -> None:
         self._helpers = helpers
         self._incidents = incidents
@@ -65,6 +68,7 @@ class IncidentRunner:
         self._policy = policy
         self._calls = calls
         self._now = now
+        self._gate = gate
         self._wake: dict[str, asyncio.Event] = {}
         self._searching: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
@@ -80,14 +84,20 @@ class IncidentRunner:
                         self.wake(incident_id)
                 await asyncio.sleep(AUDIT_S)
 
-    def wake(self, incident_id: str) -> None:
+    def wake(self, incident_id: str, *, closed: bool = False) -> None:
         """Something about this incident changed (or it is new)."""
         known = self._wake.get(incident_id)
         if known is not None:
             known.set()
-        elif self._group is not None:
+        elif self._group is not None and self._is_due(incident_id, closed=closed):
             self._wake[incident_id] = asyncio.Event()
             self._group.create_task(self._attend(incident_id), name=f"incident-{incident_id}")
+
+    def _is_due(self, incident_id: str, *, closed: bool) -> bool:
+        """In a storm only those have a task for whom something is done. What is closed still has phones to stop."""
+        if self._gate is None:
+            return True
+        return self._gate.may_have_lines(incident_id) if closed else self._gate.admits(incident_id)
 
     def wake_all(self) -> None:
         """The seats changed: an incident that still looks for a person may have somebody new to ring."""
@@ -126,13 +136,25 @@ class IncidentRunner:
             return None
         if not self._telephony.is_up:
             return 0.5
+        if view.dial_after is not None and (hold_s := (view.dial_after - self._now()).total_seconds()) > 0:
+            return min(AUDIT_S, hold_s)  # a location without its alarm so far
+        if self._gate is not None and not self._gate.admits(incident_id):
+            return None  # the storm desk wakes it when its turn has come
         policy = self._policy
-        seats = self._telephony.idle_seats()
-        busy = await self._busy(view)
-        staff = staffing.next_step(view, seats.keys(), policy.duty_phone, policy.staff, self._now(), busy)
+        turn = self._turn(view)
+        seats = turn.seats
+        busy = await self._busy(view) if turn.duty else {}
+        staff = staffing.next_step(
+            view,
+            seats.keys(),
+            policy.duty_phone if turn.duty else "",
+            policy.staff if turn.duty else replace(policy.staff, supervisors=(), on_call=()),
+            self._now(),
+            busy,
+        )
         again = redial.next_step(view, policy.redial, self._now())
-        relatives = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
-        at_once = max(policy.family.parallel, len(relatives)) if again.everybody else policy.family.parallel
+        family_legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
+        at_once = max(policy.family.parallel, len(family_legs)) if again.everybody else policy.family.parallel
         attended = any(leg.ever_accepted for leg in view.of(Role.AGENT, Role.SUPERVISOR))
         may = cascade.order(
             cascade.Family(view.family) if view.family else None,
@@ -140,14 +162,15 @@ class IncidentRunner:
             attended=attended,
             waited_s=(self._now() - view.opened_at).total_seconds(),
         )
-        family = cascade.next_step(relatives, replace(policy.family, parallel=at_once), may)
+        family = cascade.next_step(family_legs, replace(policy.family, parallel=at_once), may)
         helped = await self._helpers.decide(view, self._now()) if self._helpers else NOTHING
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         deeds: list[Coroutine[Any, Any, None]] = []
         for extension in staff.ring_agents:
             deeds.append(self._dial(view, Role.AGENT, extension, policy.agent_ring_s, seats[extension]))
-        for leg_id in family.dial:
+        relatives = family.dial[: turn.family]
+        for leg_id in relatives:
             deeds.append(self._dial(view, Role.FAMILY, by_id[leg_id].phone, policy.family_ring_s))
         if staff.break_in is not None:
             deeds.append(self._break_in(view, staff.break_in))
@@ -171,13 +194,22 @@ class IncidentRunner:
         stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
         deeds.append(self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]))
         # No TaskGroup: one that fails would stop the others between their record and their dial.
-        for result in await asyncio.gather(*deeds, return_exceptions=True):
+        with self._gate.dialling(len(relatives)) if self._gate else contextlib.nullcontext():
+            results = await asyncio.gather(*deeds, return_exceptions=True)
+        for result in results:
             if isinstance(result, BaseException):
                 raise result
+        if self._gate is not None and (family.exhausted or any(leg.ever_accepted for leg in view.of(Role.FAMILY))):
+            self._gate.family_done(view.id)
         if may is cascade.Order.HOLD:
             return 1.0
         waits = (staff.look_again_s, again.look_again_s, helped.look_again_s)
         return min(AUDIT_S, *(wait or AUDIT_S for wait in waits))
+
+    def _turn(self, view: IncidentView) -> Turn:
+        if self._gate is not None:
+            return self._gate.turn(view)
+        return Turn(self._telephony.idle_seats(), len(view.legs), duty=True)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
         attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from ulid import ULID
@@ -14,12 +16,12 @@ from ivr.domain.incident import (
     NewAlarm,
     Raised,
     Role,
-    UnknownDevice,
     UnknownElder,
     UnknownIncident,
 )
+from ivr.domain.joining import QUIET, clock_off_s, fingerprint
 from ivr.domain.people import Match
-from ivr.store import calls, people
+from ivr.store import calls, joining, people, triage
 from ivr.store.db import Store
 from ivr.store.legs import CALLER
 from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt
@@ -33,17 +35,19 @@ def new_id() -> str:
 class SqlIncidents:
     """Implements the `Incidents` port of `ivr.services.ports`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, join_window_s: float = 60.0, clock_tolerance_s: float = 300.0) -> None:
         self._store = store
+        self._window = timedelta(seconds=join_window_s)
+        self._clock_tolerance_s = clock_tolerance_s
 
     async def raise_alarm(self, new: NewAlarm) -> Raised:
         """Open an incident, or join the elder's open one; the same idempotency key twice is one alarm.
 
         Raises:
-            UnknownDevice, UnknownElder: nothing was opened; the refusal is journalled.
+            UnknownElder: nothing was opened; the refusal is journalled.
             StoreUnavailable: nothing was stored.
         """
-        outcome = await self._store.write(lambda tx: _raise(tx, new))
+        outcome = await self._store.write(lambda tx: _raise(tx, new, self._window, self._clock_tolerance_s))
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -130,13 +134,19 @@ class SqlIncidents:
             return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
 
 
-def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
-    if new.idempotency_key is not None:
-        seen = tx.conn.scalar(select(alarm.c.incident_id).where(alarm.c.idempotency_key == new.idempotency_key))
-        if seen is not None:
+def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -> Raised | UnknownElder:
+    key = new.idempotency_key
+    if key is not None:
+        seen = joining.seen_before(tx, key, window)
+        if seen is not None and seen.new_after_all:
+            key = None
+        elif seen is not None:
             if new.needs_look:
-                _mark_unseen(tx, seen)
-            return Raised(seen, joined=True, repeated=True, call_id=_call_id(tx, new))
+                _mark_unseen(tx, seen.incident_id)
+            return Raised(seen.incident_id, joined=True, repeated=True, call_id=_call_id(tx, new))
+    said = fingerprint(new)
+    if said is not None and (again := joining.just_said(tx, said, window)) is not None:
+        return Raised(again, joined=True, repeated=True)
     match = _resolve(tx, new)
     if isinstance(match, Exception):
         # Returned, not raised: the refusal itself has to be committed.
@@ -144,7 +154,10 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
             "alarm.refused", source=new.source, alarm_kind=new.kind, why=type(match).__name__, device_id=new.device_id
         )
         return match
-    open_id = _open_incident_of(tx, match, new)
+    quiet = new.kind in QUIET and new.call is None
+    unknown_device = new.device_id is not None and people.device_owner(tx.conn, new.device_id) is None
+    found = joining.find(tx, match, new, window, quiet=quiet)
+    open_id = found.open_id
     joined = open_id is not None
     incident_id = open_id or new_id()
     if not joined:
@@ -156,8 +169,14 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
                 elder_choices=list(match.choices),
                 needs_look=new.needs_look,
                 opened_at=tx.now,
+                unknown_device=unknown_device,
+                refers_to=found.refers_to,
+                dial_after=tx.now + window if quiet else None,
             )
         )
+        more: dict[str, Any] = {"unknown_device": True} if unknown_device else {}
+        if found.refers_to:
+            more["refers_to"] = found.refers_to
         tx.event(
             "incident.opened",
             incident_id=incident_id,
@@ -165,14 +184,18 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
             alarm_kind=new.kind,
             elder_no=match.elder_no,
             elder_choices=list(match.choices),
+            **more,
         )
-    else:
+    elif new.needs_look:
+        _mark_unseen(tx, incident_id)
+    if joined and not quiet:
         # Whoever presses again after "it was a mistake" means it.
-        again = (incident.c.id == incident_id, incident.c.family == Family.CANCELLED)
-        tx.conn.execute(update(incident).where(*again).values(family=None))
-        if new.needs_look:
-            _mark_unseen(tx, incident_id)
-    _add_family(tx, incident_id, match.choices)
+        stopped = (incident.c.id == incident_id, incident.c.family == Family.CANCELLED)
+        tx.conn.execute(update(incident).where(*stopped).values(family=None))
+    if joined and not found.is_closed:
+        joining.complete(tx, incident_id, match, unknown_device=unknown_device, loud=not quiet)
+    if not found.is_closed:
+        _add_family(tx, incident_id, match.choices)
     alarm_id = new_id()
     tx.conn.execute(
         insert(alarm).values(
@@ -187,9 +210,12 @@ def _raise(tx: Tx, new: NewAlarm) -> Raised | UnknownDevice | UnknownElder:
             received_at=tx.now,
             note=new.note,
             location=new.location,
-            idempotency_key=new.idempotency_key,
+            idempotency_key=key,
+            fingerprint=said,
+            clock_off_s=clock_off_s(new, tx.now, clock_tolerance_s),
         )
     )
+    triage.alarm_came(tx, incident_id, new.kind, location=new.location, telephoned=new.call is not None, quiet=quiet)
     if joined:
         tx.event(
             "incident.alarm_joined",
@@ -216,32 +242,19 @@ def _call_id(tx: Tx, new: NewAlarm) -> str | None:
     return calls.find(tx.conn, new.call.node, new.call.uniqueid) if new.call else None
 
 
-def _resolve(tx: Tx, new: NewAlarm) -> Match | UnknownDevice | UnknownElder:
+def _resolve(tx: Tx, new: NewAlarm) -> Match | UnknownElder:
+    """By the elder named, else by the device, else by the number. A device that nobody registered is somebody in need
+    too; an `elder_no` that nobody has is refused only where nothing else is named: who mistyped it sees it."""
     if new.elder_no is not None:
-        if not people.elder_exists(tx.conn, new.elder_no):
+        if people.elder_exists(tx.conn, new.elder_no):
+            return Match(new.elder_no, (new.elder_no,), new.device_id)
+        if new.device_id is None and new.phone is None:
             return UnknownElder(new.elder_no)
-        return Match(new.elder_no, (new.elder_no,), new.device_id)
     if new.device_id is not None:
         owner = people.device_owner(tx.conn, new.device_id)
         if owner is not None:
             return Match(owner, (owner,), new.device_id)
-        if new.phone is None:
-            return UnknownDevice(new.device_id)
     return people.match_number(tx.conn, new.phone or "")
-
-
-def _open_incident_of(tx: Tx, match: Match, new: NewAlarm) -> str | None:
-    """The open incident of this elder; for a number nobody knows, the open one of the same number."""
-    query = select(incident.c.id).where(incident.c.state == "open")
-    if match.elder_no is not None:
-        query = query.where(incident.c.elder_no == match.elder_no)
-    elif new.phone:
-        query = query.join(alarm, alarm.c.incident_id == incident.c.id)
-        query = query.where(incident.c.elder_no.is_(None), alarm.c.phone == new.phone)
-    else:
-        return None
-    found: str | None = tx.conn.scalar(query.order_by(incident.c.id).limit(1))
-    return found
 
 
 def _add_family(tx: Tx, incident_id: str, elder_nos: Sequence[str]) -> None:

@@ -32,6 +32,7 @@ _HEAD = (
         incident.c.family,
         incident.c.opened_at,
         incident.c.elder_choices,
+        incident.c.dial_after,
         elder.c.phone,
         elder.c.mobile,
     )
@@ -321,7 +322,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     since = _search_began(head.opened_at, [a.received_at for a in alarms], attempts, legs)
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile
-    view = IncidentView(incident_id, since, head.state == "closed", phone)
+    view = IncidentView(incident_id, since, head.state == "closed", phone, dial_after=head.dial_after)
     view.family = head.family
     roles = {row.id: row.role for row in legs}
     elders = [

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -182,6 +183,17 @@ incident = Table(
     Column("reason", Text),
     Column("arrived_at", Utc),  # somebody is at the door
     Column("arrived_by", String(80)),
+    Column("unknown_device", Boolean, nullable=False, default=False, server_default=false()),
+    Column("refers_to", ULID),  # the same elder's incident that was closed just before
+    Column("place", JSON),  # the newest location anybody sent
+    Column("dial_after", Utc),  # nothing but a location or a cancel came: nobody is dialled until then
+    Column("triage", String(10)),  # ivr.domain.storm.Triage; none: nobody has to be asked
+    Column("triage_tries", Integer, nullable=False, default=0, server_default="0"),
+    Column("triage_attempt", ULID),  # the machine's last call to the elder
+    Column("worst", Integer, nullable=False, default=0, server_default="0"),  # severity of its worst alarm
+    Column("risk", Integer, nullable=False, default=0, server_default="0"),
+    Index(None, "state", "risk", "id"),
+    Index(None, "closed_at"),
 )
 alarm = Table(
     "alarm",
@@ -198,6 +210,12 @@ alarm = Table(
     Column("note", Text),
     Column("location", JSON),
     Column("idempotency_key", String(200), unique=True),
+    Column("fingerprint", String(64)),  # of what was said, to know a retry without a key
+    Column("clock_off_s", Integer),  # the sender's clock less ours, when it is wrong
+    Index(None, "received_at"),
+    Index(None, "fingerprint"),
+    Index(None, "phone"),
+    Index(None, "device_id"),
 )
 leg = Table(
     "leg",
@@ -327,6 +345,23 @@ session = Table(
     Column("csrf", String(64), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False),
+)
+alarm_source = Table(
+    "alarm_source",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("secret", String(100), nullable=False),  # itself: a signature cannot be checked with its hash
+    Column("created_at", Utc, nullable=False),
+    Column("revoked_at", Utc),
+)
+storm = Table(
+    "storm",
+    metadata,
+    Column("name", String(10), primary_key=True),  # one row: `storm`
+    Column("active", Boolean, nullable=False),
+    Column("forced", Boolean),  # a person's word; none: by the numbers
+    Column("since", Utc, nullable=False),
+    Column("by", String(80)),
 )
 api_token = Table(
     "api_token",

@@ -63,8 +63,7 @@ async def test_unknown_number_opens_an_incident_without_elder_and_shared_number_
 @pytest.mark.parametrize(
     ("change", "code", "field"),
     [
-        ({"device_id": "nobody's"}, "unknown_device", "device_id"),
-        ({"elder_no": "E999"}, "unknown_elder", "elder_no"),
+        ({"device_id": None, "elder_no": "E999"}, "unknown_elder", "elder_no"),
         ({"device_id": None}, "missing", "device_id"),
         ({"device_id": "", "phone": "  "}, "missing", "device_id"),
         ({"source": None}, "wrong_type", "source"),
@@ -92,11 +91,21 @@ async def test_bad_field_is_named(tmp_path: Path, change: dict[str, Any], code: 
         assert (await api.get("/incidents"))["items"] == []
 
 
-async def test_refused_device_is_journalled(tmp_path: Path) -> None:
+async def test_unknown_device_opens_an_incident_marked_as_such(tmp_path: Path) -> None:
     async with stage(tmp_path) as api:
-        await api.ask("POST", "/alarms", {**PRESS, "device_id": "X-1"})
-        refused = await api.events("alarm.refused")
-        assert (refused[0]["device_id"], refused[0]["why"]) == ("X-1", "UnknownDevice")
+        status, answer = await api.ask("POST", "/alarms", {**PRESS, "device_id": "X-1"})
+        assert (status, answer["joined"]) == (201, False)
+        found = await api.get(f"/incidents/{answer['incident_id']}")
+        assert (found["unknown_device"], found["elder"]) == (True, None)
+        assert found["alarms"][0]["device_id"] == "X-1"
+        assert (await api.get(f"/incidents/{await api.alarm(device_id='P-100')}"))["unknown_device"] is False
+
+
+async def test_refusal_is_journalled(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        await api.ask("POST", "/alarms", {"source": "app", "kind": "help", "elder_no": "E999"})
+        (refused,) = await api.events("alarm.refused")
+        assert (refused["source"], refused["why"]) == ("app", "UnknownElder")
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class System:
         ensure_secrets(self.settings.secrets_file)
         self.token = await _database(self.folder / "yinling.db")
         self.agents = {extension: seat_secret(extension) for extension in SEATS}
-        async with Store(self.settings.effective_database_url, name="test") as store:
+        async with Store(self.settings.effective_database_url, name="test", write_timeout_s=60) as store:
             await store.write(self._seed)
         await render_asterisk(self.settings, self._program)
         try:

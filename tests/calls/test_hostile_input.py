@@ -15,7 +15,7 @@ import pytest
 from tests.calls.harness import Answers, NoAnswer, SippFailed, Town, find_prompt
 from tests.calls.place import MakePlace
 from tests.calls.raw_caller import RawCaller
-from tests.calls.system import Person, System, prompt
+from tests.calls.system import DUTY, Person, System, prompt
 
 WANG = Person("E1", "王秀英", "02150001111", ["13800000001"], "P-1", "13900007777")
 GREETING = prompt("hotline/greeting")
@@ -265,18 +265,17 @@ async def test_datagrams_that_are_no_sip_cost_nobody_a_call(place: MakePlace) ->
         assert await system.cli("core show uptime"), "the same Asterisk still runs"
 
 
-async def test_an_alarm_of_a_device_nobody_registered_is_refused_clearly_and_journalled(place: MakePlace) -> None:
+async def test_an_alarm_of_a_device_nobody_registered_is_an_incident_that_a_person_sees(place: MakePlace) -> None:
     async with place([WANG]) as (system, town):
-        family = town.family("13800000001", NoAnswer())
+        family, duty = town.family("13800000001", NoAnswer()), town.duty(DUTY, NoAnswer())
         body = {"source": "radar", "kind": "fall", "device_id": "P-999"}
-        refused = await system.api("POST", "/alarms", body, status=422)
-        assert refused["error"]["code"] == "unknown_device"
-        assert refused["error"]["field"] == "device_id"
-        assert refused["error"]["message"]
-        (row,) = await journal(system, "alarm.refused")
-        assert row["device_id"] == "P-999"
-        assert await system.incidents() == []
-        assert family.calls == []
+        opened = await system.api("POST", "/alarms", body, status=201)
+        await duty.called(within=8)
+        (incident,) = await system.incidents()
+        assert (incident["id"], incident["unknown_device"]) == (opened["incident_id"], True)
+        (row,) = await journal(system, "incident.opened")
+        assert row["unknown_device"] is True
+        assert family.calls == [], "nobody's family is guessed"
         await still_answers(town)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from ivr.domain.incident import AlreadyClosed, ArrivedCall, NewAlarm, UnknownDevice, UnknownElder, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, ArrivedCall, NewAlarm, UnknownElder, UnknownIncident
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
@@ -100,14 +100,16 @@ async def test_two_alarms_of_one_elder_at_the_same_time_open_one_incident(store:
         assert sum(not one.joined for one in raised) == 1
 
 
-async def test_unknown_device_is_refused_and_journalled(store: Store, incidents: SqlIncidents) -> None:
-    with pytest.raises(UnknownDevice):
-        await incidents.raise_alarm(NewAlarm("api", "press", device_id="nobody's", idempotency_key="K"))
-    (refused,) = await Journal(store).after(0)
-    assert (refused.kind, refused.data["device_id"]) == ("alarm.refused", "nobody's")
-    assert await incidents.open_ids() == []
-    with pytest.raises(UnknownDevice):  # a refusal does not use up the key
-        await incidents.raise_alarm(NewAlarm("api", "press", device_id="nobody's", idempotency_key="K"))
+async def test_unknown_device_opens_an_incident_marked_as_such(store: Store, incidents: SqlIncidents) -> None:
+    first = await incidents.raise_alarm(NewAlarm("api", "press", device_id="nobody's", idempotency_key="K"))
+    row = await _row(store, first.incident_id)
+    assert (row.state, row.elder_no, row.unknown_device) == ("open", None, True)
+    (opened,) = await Journal(store).after(0)
+    assert (opened.kind, opened.data["unknown_device"]) == ("incident.opened", True)
+    again = await incidents.raise_alarm(NewAlarm("api", "press", device_id="nobody's", idempotency_key="K2"))
+    assert (again.incident_id, again.joined) == (first.incident_id, True)
+    known = await incidents.raise_alarm(NewAlarm("api", "press", device_id="D1"))
+    assert not (await _row(store, known.incident_id)).unknown_device
 
 
 async def test_unknown_elder_is_refused_and_journalled(store: Store, incidents: SqlIncidents) -> None:
@@ -118,6 +120,14 @@ async def test_unknown_elder_is_refused_and_journalled(store: Store, incidents: 
 
 async def test_unknown_device_with_a_phone_is_somebody_in_need(store: Store, incidents: SqlIncidents) -> None:
     raised = await incidents.raise_alarm(NewAlarm("api", "press", device_id="new", phone="13800000001"))
+    row = await _row(store, raised.incident_id)
+    assert (row.elder_no, row.unknown_device) == ("E1", True)
+
+
+async def test_unknown_elder_no_beside_a_known_device_is_no_reason_to_refuse(
+    store: Store, incidents: SqlIncidents
+) -> None:
+    raised = await incidents.raise_alarm(NewAlarm("api", "press", elder_no="E999", device_id="D1"))
     assert (await _row(store, raised.incident_id)).elder_no == "E1"
 
 

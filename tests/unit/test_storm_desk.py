@@ -1,0 +1,235 @@
+"""The storm desk and the incident runner together, on a real store, with a telephony that is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import insert
+from ulid import ULID
+
+from ivr.domain.cascade import CascadePolicy
+from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
+from ivr.domain.staffing import StaffingPolicy
+from ivr.domain.storm import StormPolicy, Triage
+from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
+from ivr.services.storm_desk import StormDesk
+from ivr.store.db import Store
+from ivr.store.incidents import SqlIncidents
+from ivr.store.legs import SqlLegs
+from ivr.store.migrate import upgrade
+from ivr.store.storm import SqlStorm
+from ivr.store.tables import contact, elder
+from ivr.store.tx import Tx
+from tests.doubles.patience import until
+from tests.doubles.pretend_telephony import PretendTelephony
+
+POLICY = StormPolicy(ports=10, reserved_share=0.3, again_s=0, waiting_per_seat=2)
+PACED = 7
+DUTY = "13700000000"
+
+
+class Scene:
+    def __init__(self, store: Store, **seats: str) -> None:
+        self.store = store
+        self.incidents, self.legs, self.records = SqlIncidents(store), SqlLegs(store, "node1", "e"), SqlStorm(store)
+        self.telephony = PretendTelephony([], **seats)
+        self.desk = StormDesk(self.records, self.legs, self.telephony, POLICY)
+        self.runner = self.new_runner()
+
+    def new_runner(self) -> IncidentRunner:
+        policy = RunnerPolicy(CascadePolicy(2, 1), StaffingPolicy(), duty_phone=DUTY)
+        runner = IncidentRunner(self.incidents, self.legs, self.telephony, policy, gate=self.desk)
+        self.desk.wake_runner = runner.wake
+        return runner
+
+    async def alarms(self, count: int, first: int = 0) -> list[str]:
+        return [
+            (await self.incidents.raise_alarm(NewAlarm("t", "press", elder_no=f"E{n}"))).incident_id
+            for n in range(first, first + count)
+        ]
+
+    def dialled(self, role: Role) -> list[str]:
+        return [phone for what, phone, _, _ in self.telephony.dialled if what is role]
+
+    async def attempts(self) -> list[tuple[str, str, str]]:
+        """(attempt, incident, role) of what is alive."""
+        seen = await self.records.look(self.desk._now())
+        return [(leg.uniqueid, leg.incident_id, leg.role) for leg in seen.live]
+
+    async def settle(self) -> None:
+        """Let the runner do all that was set going."""
+        await asyncio.sleep(0.3)
+
+
+@asynccontextmanager
+async def scene(tmp_path: Path, **seats: str) -> AsyncIterator[Scene]:
+    url = f"sqlite+aiosqlite:///{tmp_path}/test.db"
+    await asyncio.to_thread(upgrade, url)
+    async with Store(url, name="engine", write_timeout_s=20) as store:
+
+        def people(tx: Tx) -> None:
+            for n in range(40):
+                tx.conn.execute(
+                    insert(elder).values(
+                        elder_no=f"E{n}", name=f"老人{n}", phone=f"0215000{n:04d}", consent_outbound=True
+                    )
+                )
+                for k in (1, 2):
+                    tx.conn.execute(
+                        insert(contact).values(
+                            id=str(ULID()), elder_no=f"E{n}", name="女儿", phone=f"13{k}{n:08d}", priority=k
+                        )
+                    )
+
+        await store.write(people)
+        at = Scene(store, **seats)
+        task = asyncio.create_task(at.runner.run())
+        try:
+            yield at
+            assert not task.done()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_storm_begins_by_itself_and_dials_no_more_than_its_share(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        await at.desk.look()  # before the runner is told of anybody
+        await at.alarms(20)
+        await at.desk.look()
+        assert at.desk.active
+        for _ in range(5):
+            await at.desk.look()
+            await at.settle()
+            trunk = [one for one in await at.attempts() if one[2] != Role.AGENT and one[2] != Role.SUPERVISOR]
+            assert len(trunk) <= PACED
+        assert len(at.dialled(Role.ELDER)) >= PACED - 1, "the lines are used"
+        assert at.dialled(Role.FAMILY) == [], "nobody's family before he was asked"
+        assert len(at.dialled(Role.SUPERVISOR)) == 1, "the duty phone rings for one"
+
+
+async def test_families_of_those_in_need_only(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        await at.records.switch(True, by="t")
+        await at.desk.look()
+        ids = await at.alarms(4)
+        await at.desk.look()
+        said = dict(zip(ids, (Triage.HELP, Triage.SILENT, Triage.SAFE, Triage.SAFE), strict=True))
+        for attempt, incident, role in await at.attempts():
+            if role == Role.ELDER:
+                await at.records.heard(attempt, said[incident], hold_at_most=0)
+                await at.legs.ended(attempt, Outcome.HUNG_UP)
+        for _ in range(3):
+            await at.desk.look()
+            await at.settle()
+        assert set(at.dialled(Role.FAMILY)) == {"13100000000", "13200000000", "13100000001", "13200000001"}
+
+
+async def test_everybody_is_asked_and_asked_again_before_he_counts_as_not_reached(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        await at.records.switch(True, by="t")
+        await at.desk.look()
+        await at.alarms(15)
+        for _ in range(20):
+            await at.desk.look()
+            for attempt, _, role in await at.attempts():
+                if role == Role.ELDER:
+                    await at.legs.ended(attempt, Outcome.NO_ANSWER)
+            seen = await at.records.look(at.desk._now())
+            if all(one.triage is Triage.NO_ANSWER for one in seen.open):
+                break
+        assert all(one.triage is Triage.NO_ANSWER for one in seen.open)
+        asked = at.dialled(Role.ELDER)
+        assert sorted(asked) == sorted([f"0215000{n:04d}" for n in range(15)] * 2)
+        assert len(set(asked[:15])) == 15, "everybody once before anybody twice"
+
+
+async def test_seats_ring_by_risk_and_not_all_for_each(tmp_path: Path) -> None:
+    async with scene(tmp_path, seat1001="李娜", seat1002="赵敏", seat1003="王芳") as at:
+        await at.records.switch(True, by="t")
+        await at.desk.look()
+        ids = await at.alarms(10)
+        for number, said in ((3, Triage.HELP), (6, Triage.SILENT), (1, Triage.SAFE), (2, Triage.SAFE)):
+            attempt = await at.legs.begin_attempt(ids[number], Role.ELDER, f"0215000{number:04d}")
+            assert attempt is not None
+            await at.records.asked(ids[number], attempt)
+            await at.records.heard(attempt, said, hold_at_most=0)
+            await at.legs.ended(attempt, Outcome.HUNG_UP)
+        await at.desk.look()
+        await until(lambda: len(at.dialled(Role.AGENT)) == 3, within=3)
+        await at.settle()
+        rung = [room for role, _, room, _ in at.telephony.dialled if role is Role.AGENT]
+        assert sorted(rung.count(one) for one in set(rung)) == [1, 1, 1], "one seat each while others wait"
+        assert {ids[3], ids[6]} <= set(rung)
+        assert not {ids[1], ids[2]} & set(rung), "none for those who are safe"
+
+
+async def test_a_new_caller_waits_for_no_pacing(tmp_path: Path) -> None:
+    async with scene(tmp_path, seat1001="李娜", seat1002="赵敏") as at:
+        await at.records.switch(True, by="t")
+        await at.desk.look()
+        await at.alarms(20)
+        await at.desk.look()
+        at.telephony.seats = {"seat1005": "何静"}
+        arrived = ArrivedCall("node1", "1.1", "1.1", "12349120", "02150000030")
+        raised = await at.incidents.raise_alarm(
+            NewAlarm("call", "emergency_call", phone="02150000030", call=arrived, idempotency_key="c")
+        )
+        began = time.monotonic()
+        at.desk.called(raised.incident_id)
+        at.runner.wake(raised.incident_id)
+        await until(lambda: "1005" in at.dialled(Role.AGENT), within=2)
+        await until(lambda: "13100000030" in at.dialled(Role.FAMILY), within=2)
+        assert time.monotonic() - began < 1.5
+
+
+async def test_open_incidents_for_whom_nothing_is_done_have_no_task(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        await at.records.switch(True, by="t")
+        await at.desk.look()
+        ids = await at.alarms(30)
+        for one in ids:
+            at.runner.wake(one)
+        await at.desk.look()
+        await at.settle()
+        assert len(at.runner._wake) <= 3
+        await at.records.switch(False, by="t")
+        await at.desk.look()
+        await at.settle()
+        assert len(at.runner._wake) == 30, "the storm is over: everybody is attended as ever"
+
+
+async def test_who_is_safe_is_left_to_a_person_after_the_storm_too(tmp_path: Path) -> None:
+    async with scene(tmp_path, seat1001="李娜") as at:
+        await at.records.switch(True, by="t")
+        await at.desk.look()
+        (one,) = await at.alarms(1)
+        attempt = await at.legs.begin_attempt(one, Role.ELDER, "02150000000")
+        assert attempt is not None
+        await at.records.asked(one, attempt)
+        await at.records.heard(attempt, Triage.SAFE, hold_at_most=9)
+        await at.legs.ended(attempt, Outcome.TALKED)
+        await at.records.switch(False, by="t")
+        await at.desk.look()
+        at.runner.wake(one)
+        await at.settle()
+        assert at.telephony.dialled == []
+        await at.incidents.raise_alarm(NewAlarm("t", "fall", elder_no="E0"))
+        at.desk.cried_again(one)
+        at.runner.wake(one)
+        await until(lambda: "1001" in at.dialled(Role.AGENT), within=2)
+
+
+async def test_a_number_that_cannot_be_dialled_is_no_answer(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        await at.records.switch(True, by="t")
+        await at.incidents.raise_alarm(NewAlarm("t", "press", device_id="nobody's"))
+        await at.desk.look()
+        await at.desk.look()
+        (one,) = (await at.records.look(at.desk._now())).open
+        assert one.triage is Triage.NO_ANSWER
+        assert at.dialled(Role.ELDER) == []
