@@ -16,6 +16,8 @@ from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
 from ivr.domain.cascade import CascadePolicy
 from ivr.domain.staffing import StaffingPolicy
+from ivr.record.shelf import Shelf
+from ivr.record.watch import RecordingWatch
 from ivr.secrets_file import load_secrets
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
@@ -31,6 +33,7 @@ from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
 from ivr.store.named import SqlNamed
+from ivr.store.recordings import SqlRecordings
 from ivr.store.seats import SqlSeats
 from ivr.store.tickets import SqlTickets
 from ivr.voice.calls import SpokenNames
@@ -74,6 +77,9 @@ class Engine:
             ),
         )
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
+        self.recordings = RecordingWatch(
+            Shelf(settings.recordings_dir), SqlRecordings(store, settings.node), settings.recordings_keep_days
+        )
         sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
         self.steps = Steps(
             settings.node,
@@ -117,6 +123,7 @@ class Engine:
             for event in batch:
                 if event.incident_id is not None:
                     self.runner.wake(event.incident_id)
+                    self.recordings.wake(event.incident_id, event.kind)
                 if event.kind in SEATS_CHANGED and self.link.is_up:
                     await self._sync_seats()
 
@@ -157,6 +164,7 @@ class Engine:
             group.create_task(self.runner.run(), name="incidents")
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
+            group.create_task(self.recordings.run(), name="recordings")
             group.create_task(self.write_status(), name="status")
 
 

@@ -103,6 +103,13 @@ class Settings(BaseSettings):
     listen_while_waiting: bool = True
     """A caller in the queue is heard: what he asks for is noted, and a word of distress makes his call an emergency."""
 
+    record_rooms: bool = True
+    """Everybody in an incident's room is recorded, each leg and the room as a whole (docs/record.md)."""
+    announce_recording: bool = True
+    """Whoever is no staff and not the elder hears, before he enters the room, that it is recorded."""
+    recordings_keep_days: Annotated[int, Field(ge=0, le=36500)] = 180
+    """Recordings of closed incidents are removed after so many days, which is journalled. 0: never."""
+
     own_prompts_dir: Path | None = None
     """A centre's own recordings, one file for each prompt it replaces. Unset: `prompts` in `data_dir`."""
     voice_python: str = ""
@@ -153,6 +160,11 @@ class Settings(BaseSettings):
     def town_dir(self) -> Path:
         """The stand-in for the telephone network: an Asterisk of its own."""
         return self.data_dir.resolve() / "town"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """What was said in incidents' rooms; one folder per incident, for the owner's eyes only."""
+        return self.data_dir.resolve() / "recordings"
 
     @property
     def heard_dir(self) -> Path:

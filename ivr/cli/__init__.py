@@ -25,6 +25,7 @@ COMMANDS = (
     "model",
     "voice",
     "names",
+    "audit",
     "bench",
 )
 

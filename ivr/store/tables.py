@@ -68,6 +68,8 @@ event = Table(
     Column("ticket_no", String(20)),
     Column("extension", String(8)),
     Column("data", JSON, nullable=False),
+    Column("chain_no", Integer),  # of an incident's events: place in its chain, and the link's hash
+    Column("chain_hash", String(64)),
     Index(None, "incident_id"),
     Index(None, "call_id"),
     Index(None, "ticket_no"),
@@ -172,6 +174,12 @@ incident = Table(
     Column("closed_by", String(80)),
     Column("outcome", String(80)),
     Column("reason", Text),
+    # The chain of its events (ivr/domain/chain.py): where it begins, length and last hash, and those at the closing.
+    Column("chain_after", BigInteger, nullable=False, server_default="0"),
+    Column("chain_events", Integer, nullable=False, server_default="0"),
+    Column("chain_head", String(64)),
+    Column("sealed_events", Integer),
+    Column("sealed_hash", String(64)),
 )
 alarm = Table(
     "alarm",
@@ -228,6 +236,19 @@ leg_attempt = Table(
     Column("cause", Integer),
     UniqueConstraint("leg_id", "attempt_no"),
     UniqueConstraint("node", "uniqueid"),
+    Index(None, "ended_at"),
+)
+recording = Table(
+    "recording",
+    metadata,
+    Column("file", String(200), primary_key=True),  # below the folder of recordings; ids only
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("leg_id", ULID),  # None: the room as a whole
+    Column("started_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("seconds", Float),
+    Column("sha256", String(64)),
+    Column("removed_at", Utc),  # its time was over
     Index(None, "ended_at"),
 )
 ticket = Table(
