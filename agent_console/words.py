@@ -91,6 +91,10 @@ EVENTS = {
     "call.abandoned": "主叫放弃",
     "call.ended": "来电结束",
     "file.viewed": "查看档案",
+    "recording.started": "开始录音",
+    "recording.ended": "录音结束",
+    "recording.removed": "录音到期删除",
+    "incident.exported": "导出记录",
     "speech.heard": "听到",
 }
 # Ids of `ivr/speech/grammars`: a ticket's category (`service.*`) and what was heard of a caller who waits.
@@ -134,4 +138,5 @@ PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据�
 WHYS = {
     "duty_phone": "呼叫值班电话",
     "family_not_reached": "家属均未接通",
+    "age": "保存期满",
 }

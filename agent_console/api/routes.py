@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_console.api import alarms, calls, models, seats, shapes, system, tickets
+from agent_console.api import alarms, calls, exports, models, seats, shapes, system, tickets
 from agent_console.api.endpoint import Endpoint
 
 ENDPOINTS = (
@@ -39,6 +39,14 @@ ENDPOINTS = (
         {200: shapes.IncidentOut},
         body=models.CloseIn,
         refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "GET",
+        "/incidents/{id}/export",
+        "导出事件：页面、录音、流水和散列（zip）· the record as a zip: page, audio, journal, hashes",
+        exports.export_incident,
+        {200: None},
+        refusals=(403, 404, 503),
     ),
     Endpoint("GET", "/queue", "等待者与座席 · who waits, and the seats", seats.show_queue, {200: shapes.QueueOut}),
     Endpoint(
