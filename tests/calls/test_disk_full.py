@@ -80,10 +80,10 @@ async def test_who_is_in_a_recorded_room_talks_on_when_the_disk_is_full(
         assert len(recorded) == 3
         began = asyncio.get_running_loop().time()
         elder.say(CRY)
-        await seat.hears(CRY, since=began)
+        await seat.hears(CRY, first_s=1.5, since=began)
         await elder.said()
         seat.say(CALM)
-        await elder.hears(CALM, since=began)
+        await elder.hears(CALM, first_s=1.5, since=began)
         assert {path: path.stat().st_size for path in recorded} == recorded, "the disk was full"
         ballast.unlink()
         await elder.hang_up()

@@ -21,11 +21,12 @@ SHOTS = os.environ.get("IVR_TEST_SHOTS")
 async def _exported(desk: Desk, tmp_path: Path) -> tuple[str, Path, float]:
     """By the link that a supervisor sees; unpacked. (incident, index.html, when he pressed it)"""
     incident = await recorded_incident(desk.console.store, desk.console.settings.recordings_dir)
-    window = await desk.window("周强", path="/records")
-    await expect(window.locator(f"tr[data-incident={incident}]")).to_contain_text("王秀英")
+    window = await desk.window("周强")
+    await window.goto(desk.base + "records")
+    await expect(window.locator(f"tr[data-incident='{incident}']")).to_contain_text("王秀英")
     began = time.monotonic()
     async with window.expect_download() as downloading:
-        await window.locator(f"tr[data-incident={incident}] a[download]").click()
+        await window.locator(f"tr[data-incident='{incident}'] a[download]").click()
     await (await downloading.value).save_as(tmp_path / "record.zip")
     with zipfile.ZipFile(tmp_path / "record.zip") as archive:
         archive.extractall(tmp_path / "unpacked")
@@ -118,9 +119,10 @@ async def test_closed_incidents_are_reached_from_the_desk(desk: Desk) -> None:
     incident = await recorded_incident(desk.console.store, desk.console.settings.recordings_dir)
     page = await desk.window("周强")
     await page.get_by_role("link", name="已关闭的事件").click()
+    await expect(page).to_have_url(desk.base + "records")
     await page.get_by_label("号码").fill("13900000012")
     await page.get_by_role("button", name="查找").click()
-    row = page.locator(f"tr[data-incident={incident}]")
+    row = page.locator(f"tr[data-incident='{incident}']")
     await expect(row).to_contain_text("已得到帮助")
     if SHOTS:
         await page.screenshot(path=Path(SHOTS) / "records.png")
