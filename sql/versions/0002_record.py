@@ -12,6 +12,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+
 def upgrade() -> None:
     # Plain ADD COLUMN: batch mode would copy the whole journal.
     op.add_column("event", sa.Column("chain_no", sa.Integer()))
