@@ -36,6 +36,10 @@ class Recordings(Protocol):
         ...
 
     async def live_rooms(self) -> set[str]: ...
+    async def has_legs(self, incident_id: str) -> bool:
+        """Whether any leg of it lives, as far as is on record."""
+        ...
+
     async def over(self, before: datetime, limit: int) -> list[str]:
         """Files of closed incidents that ended earlier and are still there."""
         ...
@@ -115,7 +119,8 @@ class RecordingWatch:
     async def _end(self, one: Found) -> None:
         still_s = self._clock().timestamp() - one.changed_at
         if not one.whole:
-            if still_s < STILL_S:
+            # Still while somebody is there: the disk is full, and Asterisk may write on when it has room again.
+            if still_s < STILL_S or await self._recordings.has_legs(one.file.partition("/")[0]):
                 return
             await asyncio.to_thread(self._shelf.mend, one.file)
         digest = await asyncio.to_thread(self._shelf.sha256, one.file)

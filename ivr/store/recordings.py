@@ -100,6 +100,12 @@ class SqlRecordings:
         query = select(recording.c.incident_id).where(recording.c.ended_at.is_(None)).distinct()
         return {row.incident_id for row in await self._store.look(lambda conn: conn.execute(query).all())}
 
+    async def has_legs(self, incident_id: str) -> bool:
+        query = select(leg_attempt.c.id).where(
+            leg_attempt.c.incident_id == incident_id, leg_attempt.c.node == self._node, leg_attempt.c.ended_at.is_(None)
+        )
+        return await self._store.look(lambda conn: conn.execute(query.limit(1)).first()) is not None
+
     async def over(self, before: datetime, limit: int) -> list[str]:
         query = (
             select(recording.c.file)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ivr.domain.incident import ArrivedCall, NewAlarm
+from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome
 from ivr.record.shelf import Shelf
 from ivr.record.verify import verify
 from ivr.record.watch import RecordingWatch
@@ -17,6 +17,7 @@ from ivr.store.audit import SqlChains
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Event, Journal
+from ivr.store.legs import SqlLegs
 from ivr.store.recordings import SqlRecordings
 from tests.doubles.recorded_incident import DEMO, write_wav
 
@@ -86,6 +87,9 @@ async def test_one_that_asterisk_did_not_close_is_mended_and_says_so(store: Stor
     assert len(await _told(store, room)) == 1, "it may still be growing"
     long_ago = time.time() - 60
     os.utime(file, (long_ago, long_ago))
+    await _watch(store, tmp_path).look([room])
+    assert len(await _told(store, room)) == 1, "somebody is still there: Asterisk has it open"
+    await SqlLegs(store, "node1", "engine").ended(CHANNEL, Outcome.LOST, torn=True)
     await _watch(store, tmp_path).look([room])
     _, ended = await _told(store, room)
     assert ended.data["torn"] is True
