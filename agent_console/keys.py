@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -30,4 +31,5 @@ HUB: web.AppKey[Hub] = web.AppKey("hub")
 PAGES: web.AppKey[Pages] = web.AppKey("pages")
 LIMITS: web.AppKey[LoginLimits] = web.AppKey("limits")
 LOOKS: web.AppKey[Looks] = web.AppKey("looks")
+EXPORTING = web.AppKey("exporting", asyncio.Semaphore)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics")

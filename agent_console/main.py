@@ -103,6 +103,7 @@ def build_app(settings: Settings, store: Store) -> web.Application:
     app[keys.JOURNAL] = journal
     app[keys.METRICS] = metrics = Metrics()
     app[keys.LIMITS] = LoginLimits()
+    app[keys.EXPORTING] = asyncio.Semaphore(1)
     app[keys.LOOKS] = Looks(journal)
     app[keys.PAGES] = page_maker = Pages()
     app[keys.HUB] = Hub(journal, LiveRender(reader, page_maker, settings.data_dir), metrics)

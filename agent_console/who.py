@@ -37,6 +37,11 @@ class Principal:
         return self.role in BOSSES or self.role == "token"
 
     @property
+    def may_export(self) -> bool:
+        """Take an incident's record away. A person only: it is journalled by whom."""
+        return self.role in (*BOSSES, "auditor")
+
+    @property
     def eyes(self) -> Eyes:
         return MASKED if self.role == "auditor" else FULL
 

@@ -109,6 +109,10 @@ EVENTS = {
     "call.parked": "因紧急呼叫被搁置",
     "call.returned": "回到坐席",
     "file.viewed": "查看档案",
+    "recording.started": "开始录音",
+    "recording.ended": "录音结束",
+    "recording.removed": "录音到期删除",
+    "incident.exported": "导出记录",
     "speech.heard": "听到",
 }
 # Ids of `ivr/speech/grammars`: a ticket's category (`service.*`) and what was heard of a caller who waits.
@@ -154,4 +158,5 @@ WHYS = {
     "propose_120": "两分钟联系不上老人，建议拨打 120",
     "worker_not_reached": "护理员均未接通",
     "package_not_delivered": "资料发送失败，请口头告知医院",
+    "age": "保存期满",
 }

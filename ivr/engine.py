@@ -24,6 +24,8 @@ from ivr.domain.staffing import StaffingPolicy
 from ivr.domain.storm import StormPolicy
 from ivr.errors import StartError
 from ivr.push.client import HttpPusher
+from ivr.record.shelf import Shelf
+from ivr.record.watch import RecordingWatch
 from ivr.secrets_file import load_secrets
 from ivr.services.helper_round import HelperRound
 from ivr.services.incident_desk import IncidentDesk
@@ -44,6 +46,7 @@ from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
 from ivr.store.named import SqlNamed
 from ivr.store.packages import SqlPackages
+from ivr.store.recordings import SqlRecordings
 from ivr.store.seats import SqlSeats
 from ivr.store.storm import SqlStorm
 from ivr.store.tickets import SqlTickets
@@ -136,6 +139,9 @@ class Engine:
         )
         self.storm.wake_runner = self.runner.wake
         self.spool = SpoolWatch(settings.spool_dir, settings.node, settings.one_key_number, incidents, tickets, calls)
+        self.recordings = RecordingWatch(
+            Shelf(settings.recordings_dir), SqlRecordings(store, settings.node), settings.recordings_keep_days
+        )
         sounds = settings.asterisk_dir / "data" / "sounds" / "zh_CN"
         self.steps = Steps(
             settings.node,
@@ -195,6 +201,7 @@ class Engine:
                     self._incident_changed(event.kind, event.incident_id)
                     if event.kind in PACKAGE_NEWS:
                         self.packages.wake()
+                    self.recordings.wake(event.incident_id, event.kind)
                 elif event.kind in STORM_CHANGED:
                     self.storm.wake()
                 if event.kind in SEATS_CHANGED and self.link.is_up:
@@ -250,6 +257,7 @@ class Engine:
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
             group.create_task(self.packages.run(), name="packages")
+            group.create_task(self.recordings.run(), name="recordings")
             group.create_task(self.write_status(), name="status")
 
 

@@ -168,6 +168,13 @@ class Settings(BaseSettings):
     """A caller whom nobody took from the queue is asked by voice what he needs and whether we may call him back, before
     the duty phone is rung. Only where speech is understood; whatever is not understood rings the duty phone."""
 
+    record_rooms: bool = True
+    """Everybody in an incident's room is recorded, each leg and the room as a whole (docs/record.md)."""
+    announce_recording: bool = True
+    """Whoever is no staff and not the elder hears, before he enters the room, that it is recorded."""
+    recordings_keep_days: Annotated[int, Field(ge=0, le=36500)] = 180
+    """Recordings of closed incidents are removed after so many days, which is journalled. 0: never."""
+
     own_prompts_dir: Path | None = None
     """A centre's own recordings, one file for each prompt it replaces. Unset: `prompts` in `data_dir`."""
     voice_python: str = ""
@@ -240,6 +247,11 @@ class Settings(BaseSettings):
     def town_dir(self) -> Path:
         """The stand-in for the telephone network: an Asterisk of its own."""
         return self.data_dir.resolve() / "town"
+
+    @property
+    def recordings_dir(self) -> Path:
+        """What was said in incidents' rooms; one folder per incident, for the owner's eyes only."""
+        return self.data_dir.resolve() / "recordings"
 
     @property
     def heard_dir(self) -> Path:

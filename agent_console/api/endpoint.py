@@ -35,7 +35,7 @@ class Ask:
         return self.request.app
 
 
-Answer = tuple[int, BaseModel] | web.Response
+Answer = tuple[int, BaseModel] | web.StreamResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _serve(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamRe
         if endpoint.body is not None:
             ask.body = parse(endpoint.body, parse_json(await request.read()))
         answer = await endpoint.handler(ask)
-        if isinstance(answer, web.Response):
+        if isinstance(answer, web.StreamResponse):
             return answer
         status, model = answer
         return web.Response(status=status, body=model.model_dump_json().encode(), content_type="application/json")

@@ -220,6 +220,13 @@ class CallQuery(Page):
     number: Number = None
 
 
+class RecordQuery(Page):
+    """The page of closed incidents."""
+
+    day: QueryTime = None
+    number: OptLine40 = None
+
+
 class FeedQuery(BaseModel):
     after: Annotated[int, Field(ge=0, le=2**62)] = 0
     limit: Annotated[int, Field(ge=1, le=1000)] = 500

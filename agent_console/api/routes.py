@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_console.api import alarms, calls, helpers, models, seats, shapes, storm, system, tickets
+from agent_console.api import alarms, calls, exports, helpers, models, seats, shapes, storm, system, tickets
 from agent_console.api.endpoint import Endpoint
 
 ENDPOINTS = (
@@ -113,6 +113,14 @@ ENDPOINTS = (
         {200: shapes.StormOut},
         body=models.StormIn,
         refusals=(422, 503),
+    ),
+    Endpoint(
+        "GET",
+        "/incidents/{id}/export",
+        "导出事件：页面、录音、流水和散列（zip）· the record as a zip: page, audio, journal, hashes",
+        exports.export_incident,
+        {200: None},
+        refusals=(403, 404, 503),
     ),
     Endpoint("GET", "/queue", "等待者与座席 · who waits, and the seats", seats.show_queue, {200: shapes.QueueOut}),
     Endpoint(

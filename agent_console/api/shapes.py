@@ -181,6 +181,18 @@ class ClosedOut(BaseModel):
     closed: int
 
 
+class RecordOut(BaseModel):
+    """A closed incident in the list of records."""
+
+    id: str
+    elder: ElderOut | None
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    outcome: str | None
+    recordings: int
+
+
 class RaisedOut(BaseModel):
     incident_id: str
     joined: bool

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from agent_console.api import endpoint, system
 from agent_console.live.stream import stream
-from agent_console.pages import actions, assets, desk, helpers, login
+from agent_console.pages import actions, assets, desk, helpers, login, records
 
 
 def mount(app: web.Application) -> None:
@@ -23,6 +23,7 @@ def mount(app: web.Application) -> None:
     add.add_post("/incidents/{id}/send", helpers.send)
     add.add_post("/incidents/{id}/arrived", helpers.arrived)
     add.add_post("/seats/{ext}", actions.seat)
+    add.add_get("/records", records.show)
     add.add_get("/login", login.show)
     add.add_post("/login", login.log_in)
     add.add_post("/logout", login.log_out)

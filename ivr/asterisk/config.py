@@ -34,7 +34,7 @@ res_pjsip_outbound_authenticator_digest res_pjsip_outbound_registration
 res_pjsip_endpoint_identifier_ip res_pjsip_endpoint_identifier_user res_pjsip_caller_id
 res_pjsip_nat res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_acl chan_pjsip bridge_simple
 bridge_softmix bridge_holding bridge_builtin_features app_dial app_playback
-app_queue app_chanspy app_confbridge app_stack app_senddtmf app_mixmonitor func_callerid func_channel
+app_queue app_chanspy app_confbridge app_stack app_senddtmf app_mixmonitor app_exec func_callerid func_channel
 func_strings func_logic func_timeout func_cdr func_global func_devstate res_manager_devicestate
 pbx_config
 """.split()
@@ -123,6 +123,7 @@ def render(
         "duty": settings.duty_phone,
         **{name.replace("-", "_"): path for name, path in folders.items()},
     }
+    _make_recordings(folders["spool"], settings)
     for templates in (CONF_TEMPLATES, DIALPLAN_TEMPLATES):
         environment = templates_in(templates)
         for name in environment.list_templates(extensions=["j2"]):
@@ -137,6 +138,19 @@ def render_seats(settings: Settings, seats: Sequence[SeatLogin]) -> None:
     _checked(settings, seats)
     text = templates_in(CONF_TEMPLATES).get_template("pjsip_agents.conf.j2").render(seats=seats, realm=SIP_REALM)
     write_private(settings.asterisk_dir / "etc" / "pjsip_agents.conf", text)
+
+
+def _make_recordings(spool: Path, settings: Settings) -> None:
+    """MixMonitor writes below `spool/monitor`. Without the folder calls go on, and nothing is recorded."""
+    folder, link = settings.recordings_dir, spool / "monitor"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        if not link.is_symlink() or link.readlink() != folder:
+            link.unlink(missing_ok=True)
+            link.symlink_to(folder)
+    except OSError as exc:
+        log.error("rooms will not be recorded: %s: %s", folder, exc.strerror)
 
 
 def _link_data(data: Path, asterisk_data_dir: Path, settings: Settings) -> None:

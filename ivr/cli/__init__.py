@@ -26,6 +26,7 @@ COMMANDS = (
     "model",
     "voice",
     "names",
+    "audit",
     "bench",
 )
 

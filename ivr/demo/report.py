@@ -16,7 +16,7 @@ PHRASES = {
         "emergency/help_is_coming", "hotline/greeting", "demo/agent_emergency", "demo/agent_hello", "demo/daughter",
     ),
     "agent": ("demo/elder_press", "demo/elder_call", "demo/agent_hello", "demo/daughter"),
-    "daughter": ("family/alarm", "family/connecting"),
+    "daughter": ("family/alarm", "family/connecting", "room/recorded"),
     "niece": ("family/alarm", "family/not_confirmed"),
     "duty": ("duty/emergency", "demo/elder_press", "demo/elder_call"),
 }  # fmt: skip

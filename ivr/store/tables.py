@@ -69,6 +69,8 @@ event = Table(
     Column("ticket_no", String(20)),
     Column("extension", String(8)),
     Column("data", JSON, nullable=False),
+    Column("chain_no", Integer),  # of an incident's events: place in its chain, and the link's hash
+    Column("chain_hash", String(64)),
     Index(None, "incident_id"),
     Index(None, "call_id"),
     Index(None, "ticket_no"),
@@ -194,6 +196,12 @@ incident = Table(
     Column("risk", Integer, nullable=False, default=0, server_default="0"),
     Index(None, "state", "risk", "id"),
     Index(None, "closed_at"),
+    # The chain of its events (ivr/domain/chain.py): where it begins, length and last hash, and those at the closing.
+    Column("chain_after", BigInteger, nullable=False, server_default="0"),
+    Column("chain_events", Integer, nullable=False, server_default="0"),
+    Column("chain_head", String(64)),
+    Column("sealed_events", Integer),
+    Column("sealed_hash", String(64)),
 )
 alarm = Table(
     "alarm",
@@ -292,6 +300,19 @@ package = Table(
     Column("ended_at", Utc),
     UniqueConstraint("incident_id", "target", "number"),
     Index(None, "state", "due_at"),
+)
+recording = Table(
+    "recording",
+    metadata,
+    Column("file", String(200), primary_key=True),  # below the folder of recordings; ids only
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("leg_id", ULID),  # None: the room as a whole
+    Column("started_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("seconds", Float),
+    Column("sha256", String(64)),
+    Column("removed_at", Utc),  # its time was over
+    Index(None, "ended_at"),
 )
 ticket = Table(
     "ticket",

@@ -8,10 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ivr.store import chain
 from ivr.store.prepared import inserting
 from ivr.store.tables import event
 
-_INSERT = inserting(event, "kind", "at", "incident_id", "leg_id", "call_id", "ticket_no", "extension", "data")
+_NAMES = ("kind", "at", "incident_id", "leg_id", "call_id", "ticket_no", "extension", "data")
+_INSERT = inserting(event, *_NAMES)
+_INSERT_LINKED = inserting(event, *_NAMES, "chain_no", "chain_hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +56,24 @@ class Tx:
     def flush_events(self) -> None:
         if not self._events:
             return
-        _INSERT.run_many(
-            self.conn,
-            [
-                {
-                    "kind": row.kind,
-                    "at": row.at,
-                    "incident_id": row.incident_id,
-                    "leg_id": row.leg_id,
-                    "call_id": row.call_id,
-                    "ticket_no": row.ticket_no,
-                    "extension": row.extension,
-                    "data": row.data,
-                }
-                for row in self._events
-            ],
-        )
+        rows: list[dict[str, Any]] = [
+            {
+                "kind": row.kind,
+                "at": row.at,
+                "incident_id": row.incident_id,
+                "leg_id": row.leg_id,
+                "call_id": row.call_id,
+                "ticket_no": row.ticket_no,
+                "extension": row.extension,
+                "data": row.data,
+            }
+            for row in self._events
+        ]
+        if any(row.incident_id is not None for row in self._events):
+            for row, (number, hash_) in zip(rows, chain.links(self.conn, self._events), strict=True):
+                row["chain_no"], row["chain_hash"] = number, hash_
+            _INSERT_LINKED.run_many(self.conn, rows)
+        else:
+            _INSERT.run_many(self.conn, rows)
         self.written += self._events
         self._events.clear()

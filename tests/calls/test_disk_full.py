@@ -16,6 +16,8 @@ from tests.calls.harness import Answers, PortBlock, SippCommand
 from tests.calls.place import Place
 from tests.calls.system import DUTY, Person, prompt
 
+DEMO = Path(__file__).parents[2] / "prompts" / "demo"
+CRY, CALM = DEMO / "elder_press.alaw", DEMO / "agent_emergency.alaw"
 WANG = Person("E1", "王秀英", "02150001111", ["13800000001"])
 
 
@@ -59,3 +61,36 @@ async def test_with_a_full_disk_a_press_reaches_the_duty_phone_and_the_engine_li
         await second.hears(prompt("emergency/help_is_coming"), within=15)
         await system.until(system.incidents, 10, "with room again, a press is an incident again")
         await second.hang_up()
+
+
+async def test_who_is_in_a_recorded_room_talks_on_when_the_disk_is_full(
+    small_disk: Path, ports: PortBlock, sipp: SippCommand
+) -> None:
+    async with Place(small_disk / "y", ports, sipp, [WANG]) as (system, town):
+        agent = await town.agent("1001", system.agents["1001"], Answers(after_s=0.5))
+        await system.ready("1001")
+        elder = await town.call("02150001111", "12349120")
+        seat = await agent.called()
+        await system.leg("agent", "1001", "accepted")
+        await system.in_room(2)
+        ballast = small_disk / "ballast"
+        fill(ballast)
+        await asyncio.sleep(5)  # more than the recordings' buffers hold
+        recorded = {path: path.stat().st_size for path in system.settings.recordings_dir.rglob("*.wav")}
+        assert len(recorded) == 3
+        began = asyncio.get_running_loop().time()
+        elder.say(CRY)
+        await seat.hears(CRY, first_s=1.5, since=began)
+        await elder.said()
+        seat.say(CALM)
+        await elder.hears(CALM, first_s=1.5, since=began)
+        assert {path: path.stat().st_size for path in recorded} == recorded, "the disk was full"
+        ballast.unlink()
+        await elder.hang_up()
+        await seat.hang_up()
+
+        async def ended() -> bool:
+            found = await system.api("GET", "/events?limit=1000", status=200)
+            return sum(one["kind"] == "recording.ended" for one in found["items"]) == 3
+
+        await system.until(ended, 40, "what could be recorded is on record")
