@@ -19,6 +19,7 @@ from ivr.domain.cascade import CascadePolicy
 from ivr.domain.offer import OfferPolicy
 from ivr.domain.package import WORSE
 from ivr.domain.pushing import PushPolicy
+from ivr.domain.recall import RecallPolicy
 from ivr.domain.redial import RedialPolicy
 from ivr.domain.staffing import StaffingPolicy
 from ivr.domain.storm import StormPolicy
@@ -107,6 +108,7 @@ class Engine:
                 duty_phone=settings.duty_phone,
                 family_ring_s=settings.family_ring_s,
                 agent_ring_s=settings.agent_ring_s,
+                recall=RecallPolicy(every_s=settings.recall_every_s, again_s=settings.recall_again_s),
                 redial=RedialPolicy(
                     first_after_s=settings.redial_first_s,
                     tries=settings.redial_tries,
@@ -121,6 +123,7 @@ class Engine:
                 SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint)),
                 OfferPolicy(next_after_s=settings.worker_offer_s),
                 always=settings.offer_worker == "always",
+                ambulance=settings.ambulance_number,
             ),
         )
         if settings.ambulance_endpoint and not secrets.ambulance_secret:

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     everybody_after_s: Annotated[float, Field(ge=0, le=600)] = 90
     propose_ambulance_s: Annotated[float, Field(ge=0, le=900)] = 120
     """Without contact for so long, 120 is proposed to the agent."""
+    recall_every_s: Annotated[int, Field(ge=10, le=3600)] = 300
+    """While help is on its way the elder is called again so often, until somebody is at the door."""
+    recall_again_s: Annotated[int, Field(ge=5, le=600)] = 60
+    """… after so many seconds when he did not answer; twice in a row is as bad as a word of distress."""
     queue_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
     engine_hang_s: Annotated[float, Field(ge=2)] = 20.0

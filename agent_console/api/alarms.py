@@ -12,7 +12,7 @@ from agent_console.keys import INCIDENTS, LOOKS, READER
 from agent_console.queries import incidents
 from agent_console.validation import Refused
 from ivr.domain.cascade import Family
-from ivr.domain.incident import AlreadyClosed, NewAlarm, UnknownElder, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, NewAlarm, NotArrived, UnknownElder, UnknownIncident
 
 
 async def raise_alarm(ask: Ask) -> Answer:
@@ -64,6 +64,8 @@ async def close_incident(ask: Ask) -> Answer:
         raise _not_found() from None
     except AlreadyClosed:
         raise Refused(409, "already_closed", "事件已经关闭。", "The incident is closed already.") from None
+    except NotArrived:
+        raise not_arrived() from None
     return 200, await _find(ask, incident_id)
 
 
@@ -81,6 +83,16 @@ async def family(ask: Ask) -> Answer:
     except AlreadyClosed:
         raise Refused(409, "already_closed", "事件已经关闭。", "The incident is closed already.") from None
     return 200, await _find(ask, incident_id)
+
+
+def not_arrived() -> Refused:
+    return Refused(
+        422,
+        "not_arrived",
+        "已派人但没有到场记录：请写明为什么可以关闭（至少六个字）。",
+        "somebody was sent and nobody has arrived: explain why it can be closed (at least 6 characters).",
+        "reason",
+    )
 
 
 def _not_found() -> Refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from agent_console.api.alarms import not_arrived
 from agent_console.api.ids import need_ulid, need_word
 from agent_console.api.models import CloseIn, CloseSafeIn, FamilyIn, SeatIn, StormIn
 from agent_console.api.seats import need_seat, no_seat
@@ -13,7 +14,7 @@ from agent_console.pages.desk import desk
 from agent_console.pages.forms import acting_form, is_htmx
 from agent_console.validation import Refused, parse
 from ivr.domain.cascade import Family
-from ivr.domain.incident import AlreadyClosed, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, NotArrived, UnknownIncident
 
 
 async def close(request: web.Request) -> web.Response:
@@ -21,9 +22,12 @@ async def close(request: web.Request) -> web.Response:
     incident_id = need_ulid(request.match_info["id"], _no_incident)
     try:
         body = parse(CloseIn, {**form, "by": who.name})
-        await request.app[INCIDENTS].close(
-            incident_id, by=who.name, outcome=body.outcome or "other", reason=body.reason
-        )
+        try:
+            await request.app[INCIDENTS].close(
+                incident_id, by=who.name, outcome=body.outcome or "other", reason=body.reason
+            )
+        except NotArrived:
+            raise not_arrived() from None
     except Refused as problem:
         if not is_htmx(request):
             return await desk(request, who, incident_id, problem=problem, typed=form)

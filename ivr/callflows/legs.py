@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ivr.callflows.call import Answer, Call, Expect, Key, NoInput, Said
+from ivr.callflows.recall import recall_leg
 from ivr.services.incident_desk import IncidentDesk
 
 ACCEPT = "accept"
@@ -78,6 +79,9 @@ async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) ->
 
 async def elder_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """We called the elder: no key to press, straight into the room. Silence counts as need there."""
+    if await desk.is_recall(room):
+        await recall_leg(call, desk, attempt, room)
+        return
     await call.play(await desk.elder_prompt(room))
     await desk.accept(attempt)
     await call.enter_room(room, "elder")

@@ -89,6 +89,10 @@ class UnknownIncident(Exception):
     """No incident has this id."""
 
 
+class NotArrived(Exception):
+    """Somebody was sent, nobody has arrived: closing needs an explanation."""
+
+
 class AlreadyClosed(Exception):
     """The incident was closed before."""
 
@@ -149,6 +153,15 @@ class IncidentView:
     """How often he was called since then (or at all)."""
     elder_met: bool = False
     """A person of the centre and he were in the room together, in his last call or since."""
+    awaited_since: datetime | None = None
+    """Somebody was sent then: a worker was offered the way, or a worker or a hospital was wanted."""
+    arrived: bool = False
+    elder_last_called: datetime | None = None
+    """End of the last call with him or to him."""
+    recalls_missed: int = 0
+    """Calls to him since somebody was sent, and since he last spoke with us, that reached nobody."""
+    worse: bool = False
+    """His newest alarm is a worse answer of his own."""
     hospital_allowed: bool = False
     """The elder's file allows that the hospital or 120 is rung when nobody of the centre can be had."""
     dial_after: datetime | None = None

@@ -69,6 +69,7 @@ class ElderRow(Placed):
     notes: Prose = None
     dialect: Annotated[str | None, _at_most(40), _said(cells.optional)] = None
     consent_outbound: Annotated[bool, _said(cells.yes_or_no)] = False
+    consent_hospital: Annotated[bool, _said(cells.yes_or_no)] = False
     helper_no: Annotated[str | None, _at_most(40), _said(cells.optional)] = None
     access: Prose = None
 

@@ -40,6 +40,7 @@ class Wishes(Protocol):
     async def was_offered(self, incident_id: str) -> bool: ...
     async def offer_of(self, incident_id: str) -> Offer | None: ...
     async def candidates(self, incident_id: str, skill: str | None) -> Sequence[Candidate]: ...
+    async def hospital_for(self, incident_id: str) -> tuple[str, str] | None: ...
     async def end_offer(self, offer_id: str, outcome: str) -> None: ...
     async def failed(self, incident_id: str, leg_id: str) -> None: ...
 
@@ -57,9 +58,16 @@ NOTHING = HelperDeeds()
 
 class HelperRound:
     def __init__(
-        self, wishes: Wishes, offer: OfferPolicy, *, always: bool = False, policy: WishPolicy | None = None
+        self,
+        wishes: Wishes,
+        offer: OfferPolicy,
+        *,
+        always: bool = False,
+        policy: WishPolicy | None = None,
+        ambulance: str = "",
     ) -> None:
         """`always`: a worker is offered the way for every incident, not only when somebody asks."""
+        self._ambulance = ambulance
         self._wishes = wishes
         self._offer = offer
         self._always = always
@@ -67,6 +75,13 @@ class HelperRound:
         # What was put on record already; a restart asks the record once more.
         self._told: set[tuple[str, datetime]] = set()
         self._offered: set[str] = set()
+
+    async def hospital(self, view: IncidentView) -> None:
+        """Nobody of the centre could be had: the hospital of the district, else 120, is wanted like by a person."""
+        found = await self._wishes.hospital_for(view.id)
+        name, phone = found or ("120", self._ambulance)
+        if phone:
+            await self._wishes.want(view.id, Role.HOSPITAL, phone, name=name, by="policy")
 
     async def decide(self, view: IncidentView, now: datetime) -> HelperDeeds:
         """Never raises: whatever fails here is looked at again in a moment."""

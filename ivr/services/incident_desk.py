@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from ivr.domain import recall
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
 from ivr.services.ports import Calls, Incidents, Legs, Spoken, SpokenHelpers
@@ -41,6 +42,9 @@ class IncidentDesk:
 
     async def family_prompt(self, incident_id: str, *, speech: bool = False) -> str:
         """What a relative is asked with; `speech`: where an answer by voice is understood too."""
+        view = await self._legs.view(incident_id, datetime.now(UTC))
+        if view is not None and view.worse:
+            return "family/worse"
         if self._spoken is None:
             return "family/alarm_say" if speech else "family/alarm"
         return await self._spoken.family_alarm(incident_id, speech=speech)
@@ -61,6 +65,22 @@ class IncidentDesk:
 
     async def hospital_details(self, incident_id: str) -> str:
         return "hospital/ask_centre" if self._helpers is None else await self._helpers.hospital_details(incident_id)
+
+    async def is_recall(self, incident_id: str) -> bool:
+        """Whether we call the elder because somebody is on the way to him; not for a person who waits for him."""
+        view = await self._legs.view(incident_id, datetime.now(UTC))
+        if view is None or not recall.is_awaited(view):
+            return False
+        lost = view.elder_lost_since is not None and not view.elder_met
+        return not lost and not any(leg.live and leg.accepted_at for leg in view.of(Role.AGENT, Role.SUPERVISOR))
+
+    async def no_worse(self, attempt: str) -> None:
+        await self._legs.mark(attempt, Outcome.TALKED)
+
+    async def worse(self, attempt: str, incident_id: str, why: str) -> None:
+        """On record: seats, family and hospital are dialled for it; his line goes into the room."""
+        await self._incidents.worsened(incident_id, why)
+        await self._legs.accept(attempt, only_first=False)
 
     async def open(self, arrived: ArrivedCall) -> str:
         """The incident of an emergency call, opened or joined and committed; its id is also the room's name."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ivr.domain import cascade, redial, staffing
+from ivr.domain import cascade, recall, redial, staffing
 from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.domain.numbers import is_dialable
 from ivr.services.helper_round import NOTHING, HelperRound
@@ -38,6 +38,7 @@ class RunnerPolicy:
     family_ring_s: float = 25.0
     agent_ring_s: float = 30.0
     redial: redial.RedialPolicy = field(default_factory=redial.RedialPolicy)
+    recall: recall.RecallPolicy = field(default_factory=recall.RecallPolicy)
     urgency: Mapping[str, int] = field(default_factory=lambda: dict(URGENCY))
     helper_ring_s: float = 30.0
 
@@ -71,6 +72,7 @@ class IncidentRunner:
         self._gate = gate
         self._wake: dict[str, asyncio.Event] = {}
         self._searching: set[str] = set()
+        self._unanswered: set[str] = set()
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -153,6 +155,7 @@ class IncidentRunner:
             busy,
         )
         again = redial.next_step(view, policy.redial, self._now())
+        recalled = recall.next_step(view, policy.recall, self._now())
         family_legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
         at_once = max(policy.family.parallel, len(family_legs)) if again.everybody else policy.family.parallel
         attended = any(leg.ever_accepted for leg in view.of(Role.AGENT, Role.SUPERVISOR))
@@ -183,8 +186,17 @@ class IncidentRunner:
             deeds += [self._dial(view, Role.SUPERVISOR, phone, policy.agent_ring_s, name) for phone in phones]
             if phones:
                 deeds.append(self._incidents.escalated(view.id, why))
+        if staff.ring_hospital and self._helpers is not None:
+            deeds.append(self._helpers.hospital(view))
         if again.dial and view.elder_phone and is_dialable(view.elder_phone):
             deeds.append(self._dial(view, Role.ELDER, view.elder_phone, again.ring_s, "老人"))
+        if recalled.dial and view.elder_phone and is_dialable(view.elder_phone):
+            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, policy.recall.ring_s, "老人"))
+        if recalled.unanswered and view.id not in self._unanswered:
+            self._unanswered.add(view.id)
+            deeds.append(self._incidents.worsened(view.id, "no_answer"))
+        elif not recalled.unanswered:
+            self._unanswered.discard(view.id)
         if again.propose_ambulance:
             deeds.append(self._incidents.escalated(view.id, "propose_120"))
         if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
@@ -203,7 +215,7 @@ class IncidentRunner:
             self._gate.family_done(view.id)
         if may is cascade.Order.HOLD:
             return 1.0
-        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s)
+        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s)
         return min(AUDIT_S, *(wait or AUDIT_S for wait in waits))
 
     def _turn(self, view: IncidentView) -> Turn:

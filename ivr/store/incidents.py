@@ -14,6 +14,7 @@ from ivr.domain.incident import (
     AlreadyClosed,
     LegState,
     NewAlarm,
+    NotArrived,
     Raised,
     Role,
     UnknownElder,
@@ -23,9 +24,12 @@ from ivr.domain.joining import QUIET, clock_off_s, fingerprint
 from ivr.domain.people import Match
 from ivr.store import calls, joining, people, triage
 from ivr.store.db import Store
-from ivr.store.legs import CALLER
-from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt
+from ivr.store.legs import CALLER, WORSE
+from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt, offer
 from ivr.store.tx import Tx
+
+EXPLAINED = 6
+"""Characters that a reason must have at least when somebody was sent and nobody has arrived: a sentence, not a word."""
 
 
 def new_id() -> str:
@@ -57,6 +61,7 @@ class SqlIncidents:
 
         Raises:
             UnknownIncident, AlreadyClosed
+            NotArrived: somebody was sent, nobody has arrived, and the reason is no explanation.
         """
 
         def change(tx: Tx) -> None:
@@ -65,6 +70,8 @@ class SqlIncidents:
                 raise UnknownIncident(incident_id)
             if state == "closed":
                 raise AlreadyClosed(incident_id)
+            if len(reason.strip()) < EXPLAINED and _nobody_arrived(tx, incident_id):
+                raise NotArrived(incident_id)
             tx.conn.execute(
                 update(incident)
                 .where(incident.c.id == incident_id)
@@ -90,6 +97,28 @@ class SqlIncidents:
             )
             if done.rowcount:
                 tx.event("incident.looked_at", incident_id=incident_id, by=by)
+
+        await self._store.write(change)
+
+    async def worsened(self, incident_id: str, why: str) -> None:
+        """A worse answer of the elder, or none: an alarm of its own, so that the search for people begins anew, and
+        every hospital that was wanted is wanted again."""
+
+        def change(tx: Tx) -> None:
+            if tx.conn.scalar(select(incident.c.state).where(incident.c.id == incident_id)) != "open":
+                return
+            tx.conn.execute(
+                insert(alarm).values(
+                    id=new_id(), incident_id=incident_id, source="recall", kind=WORSE, received_at=tx.now, note=None
+                )
+            )
+            tx.conn.execute(
+                update(leg)
+                .where(leg.c.incident_id == incident_id, leg.c.role == Role.HOSPITAL, leg.c.wanted_at.is_not(None))
+                .values(wanted_at=tx.now)
+            )
+            tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(family=None))
+            tx.event("incident.worsened", incident_id=incident_id, why=why)
 
         await self._store.write(change)
 
@@ -132,6 +161,17 @@ class SqlIncidents:
     async def open_ids(self) -> list[str]:
         async with self._store.read() as conn:
             return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
+
+
+def _nobody_arrived(tx: Tx, incident_id: str) -> bool:
+    """Somebody was sent to him, and no arrival is on record."""
+    if tx.conn.scalar(select(incident.c.arrived_at).where(incident.c.id == incident_id)) is not None:
+        return False
+    sent = select(leg.c.id).where(
+        leg.c.incident_id == incident_id, leg.c.role.in_((Role.WORKER, Role.HOSPITAL)), leg.c.wanted_at.is_not(None)
+    )
+    offered = select(offer.c.id).where(offer.c.incident_id == incident_id)
+    return tx.conn.execute(sent.limit(1)).first() is not None or tx.conn.execute(offered.limit(1)).first() is not None
 
 
 def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -> Raised | UnknownElder:

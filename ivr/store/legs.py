@@ -14,8 +14,9 @@ from ulid import ULID
 
 from ivr.domain.cascade import Family, is_available
 from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
+from ivr.domain.joining import QUIET
 from ivr.store.db import Store
-from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt
+from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt, offer
 from ivr.store.tx import Tx
 from ivr.store.wishes import is_taken, wish_of
 
@@ -33,6 +34,8 @@ _HEAD = (
         incident.c.opened_at,
         incident.c.elder_choices,
         incident.c.dial_after,
+        incident.c.arrived_at,
+        elder.c.consent_hospital,
         elder.c.phone,
         elder.c.mobile,
     )
@@ -41,7 +44,14 @@ _HEAD = (
 )
 _LEGS = select(leg).where(leg.c.incident_id == _INCIDENT)
 _ATTEMPTS = select(leg_attempt).where(leg_attempt.c.incident_id == _INCIDENT).order_by(leg_attempt.c.attempt_no)
-_ALARMS = select(alarm.c.received_at, alarm.c.phone).where(alarm.c.incident_id == _INCIDENT).order_by(alarm.c.id)
+_ALARMS = (
+    select(alarm.c.received_at, alarm.c.phone, alarm.c.kind)
+    .where(alarm.c.incident_id == _INCIDENT)
+    .order_by(alarm.c.id)
+)
+_OFFERED = select(func.min(offer.c.wanted_at)).where(offer.c.incident_id == _INCIDENT)
+WORSE = "worse"
+"""Kind of the alarm that is an elder's worse answer."""
 _HOURS = select(contact.c.phone, contact.c.available_from, contact.c.available_to).where(
     contact.c.elder_no.in_(bindparam("elders", expanding=True))
 )
@@ -319,7 +329,7 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
             now_ok = is_available(local, row.available_from, row.available_to)
             reachable[row.phone] = reachable.get(row.phone, False) or now_ok
     alarms = conn.execute(_ALARMS, asked).all()
-    since = _search_began(head.opened_at, [a.received_at for a in alarms], attempts, legs)
+    since = _search_began(head.opened_at, [a.received_at for a in alarms if a.kind not in QUIET], attempts, legs)
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile
     view = IncidentView(incident_id, since, head.state == "closed", phone, dial_after=head.dial_after)
@@ -335,6 +345,8 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
     view.elder_redials = sum(1 for a in since_call if a.lease_owner != CALLER and a.outcome != Outcome.LOST)
     staff = [a for a in attempts if roles.get(a.leg_id) in STAFF]
     view.elder_met = any(_together(a, b) for a in since_call for b in staff)
+    _tell_arrival(conn, view, head, legs, elders)
+    view.worse = bool(alarms) and alarms[-1].kind == WORSE
     for row in legs:
         every = [a for a in attempts if a.leg_id == row.id]
         last = every[-1] if every else None
@@ -361,6 +373,21 @@ def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | N
             )
         )
     return view
+
+
+def _tell_arrival(conn: Connection, view: IncidentView, head: Any, legs: Sequence[Any], elders: Sequence[Any]) -> None:
+    """Whether somebody is on his way, and what has been heard of the elder since."""
+    sent = [row.wanted_at for row in legs if row.wanted_at and row.role in (Role.WORKER, Role.HOSPITAL)]
+    offered = conn.scalar(_OFFERED, {"incident": view.id})
+    view.awaited_since = min([*sent, *([offered] if offered else [])], default=None)
+    view.arrived = head.arrived_at is not None
+    view.hospital_allowed = bool(head.consent_hospital)
+    view.elder_last_called = max((a.ended_at for a in elders if a.ended_at), default=None)
+    for a in elders:
+        if a.accepted_at is not None or a.outcome == Outcome.TALKED:
+            view.recalls_missed = 0
+        elif view.awaited_since and a.dialled_at >= view.awaited_since and a.ended_at and a.outcome != Outcome.LOST:
+            view.recalls_missed += 1
 
 
 def _together(one: Any, other: Any) -> bool:

@@ -94,6 +94,7 @@ elder = Table(
     Column("notes", Text),
     Column("dialect", String(40)),
     Column("consent_outbound", Boolean, nullable=False, default=False),
+    Column("consent_hospital", Boolean, nullable=False, default=False, server_default=false()),
     Column("helper_no", String(40)),  # the worker bound to this elder; no key: either list may be imported first
     Column("access", Text),  # how to get in
 )

@@ -145,6 +145,15 @@ class SqlWishes:
 
         return await self._store.look(query)
 
+    async def hospital_for(self, incident_id: str) -> tuple[str, str] | None:
+        """(name, phone) of the hospital that a machine rings first."""
+
+        def query(conn: Connection) -> tuple[str, str] | None:
+            _, hospitals = helpers.ranking(conn, incident_id)
+            return next(((one.name, one.phone) for one in hospitals if one.may_be_offered), None)
+
+        return await self._store.look(query)
+
     async def end_offer(self, offer_id: str, outcome: str) -> None:
         """`accepted`, or `exhausted`: then the screen is told, once."""
 

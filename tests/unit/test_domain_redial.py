@@ -40,7 +40,9 @@ def step(
     met: bool = False,
     phone: str | None = "02155500001",
 ) -> RedialStep:
-    view = IncidentView("I1", T0, False, phone, list(legs), at(lost) if lost is not None else None, tries, met)
+    view = IncidentView("I1", T0, False, phone, list(legs))
+    view.elder_lost_since = at(lost) if lost is not None else None
+    view.elder_redials, view.elder_met = tries, met
     return next_step(view, POLICY, at(seconds))
 
 
