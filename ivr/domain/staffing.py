@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ivr.domain.incident import IncidentView, LegState, LegView, Role
+from ivr.domain.recall import is_awaited
 
 _RINGING = (LegState.DIALLED, LegState.RINGING)
 
@@ -83,7 +84,9 @@ def next_step(
     elders = view.of(Role.ELDER)
     waiting = [leg for leg in view.of(Role.ELDER, Role.FAMILY) if leg.live and leg.accepted_at is not None]
     served = [leg for leg in staff if leg.ever_accepted]
-    if served and not waiting and not any(leg.live for leg in elders):
+    # A machine that asks how it is, while help is on its way, is no search for a person: his answer may be one.
+    asked = is_awaited(view) and not (view.elder_lost_since and not view.elder_met)
+    if served and not waiting and (asked or not any(leg.live for leg in elders)):
         # A person has dealt with it and everybody has gone: it stays open on the screen until closed with a reason.
         return StaffingStep(cancel=tuple(leg.id for leg in staff if leg.live))
     last_left = min((_since(now, leg.ended_at) for leg in served), default=float("inf"))

@@ -277,8 +277,13 @@ class System:
 
     async def close_all(self) -> None:
         for incident in await self.incidents():
-            body = {"by": "测试", "outcome": "test", "reason": "测试结束"}
+            body = {"by": "测试", "outcome": "test", "reason": "测试到此结束了"}
             await self.api("POST", f"/incidents/{incident['id']}/close", body, status=200)
+
+    async def sql(self, statement: str, *values: object) -> None:
+        """What no interface of ours does: a fact of the elder's file changed under a living system."""
+        with contextlib.closing(sqlite3.connect(self.folder / "yinling.db")) as db, db:
+            db.execute(statement, values)
 
     async def until(self, look: Any, within: float, what: str) -> Any:
         """Poll a plain or async function until it gives something true."""

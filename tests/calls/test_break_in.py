@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 from tests.calls.harness import AgentPhone, Answers, Elder, IncomingLeg, NoAnswer, Town, find_prompt
@@ -103,8 +102,7 @@ async def test_the_least_urgent_call_is_the_one_that_is_parked(place: MakePlace)
     async with place(PEOPLE) as (system, town):
         _, _, urgent = await talking(system, town, "1001", ORDINARY)  # the longer one: it would go first
         (ticket,) = (await system.api("GET", "/tickets", status=200))["items"]
-        with sqlite3.connect(system.folder / "yinling.db") as db:
-            db.execute("UPDATE ticket SET category = 'service.urgent_help' WHERE no = ?", (ticket["no"],))
+        await system.sql("UPDATE ticket SET category = 'service.urgent_help' WHERE no = ?", ticket["no"])
         _, seat, other = await talking(system, town, "1002", "02150008888")
         elder = await town.call("02150001111", "12349120")
         await system.leg("agent", "1002", "accepted")

@@ -193,6 +193,17 @@ def test_one_seat_is_taken_at_a_time_and_none_when_somebody_is_there_or_it_is_sw
     assert next_step(view(elder(accepted=0)), (), DUTY, never, at(50), seats).break_in is None
 
 
+def test_an_elder_who_is_asked_how_it_is_while_help_is_on_its_way_rings_nobody() -> None:
+    asked = view(elder(ringing=300), agent(accepted=5, ended=60))
+    assert next_step(asked, ("1001",), DUTY, POLICY, at(302)).searching
+    asked.awaited_since, asked.elder_met = at(30), True
+    found = next_step(asked, ("1001",), DUTY, POLICY, at(302))
+    assert (found.ring_agents, found.searching) == ((), False)
+    worse = view(elder(accepted=310), agent(accepted=5, ended=60))
+    worse.awaited_since, worse.elder_met = at(30), True
+    assert next_step(worse, ("1001",), DUTY, POLICY, at(312)).ring_agents == ("1001",)
+
+
 LADDER = replace(POLICY, supervisors=("13600000001",), on_call=("13600000002", "13600000003"))
 
 

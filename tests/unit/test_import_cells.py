@@ -250,7 +250,7 @@ def test_pin() -> None:
         (
             ElderRow,
             "elder_no,name,sex,birth_date,phone,mobile,address,district,lat,lng,medical,notes,dialect,consent_outbound,"
-            "helper_no,access",  # the last two are extensions
+            "helper_no,access,consent_hospital",  # the last three are extensions
         ),
         (ContactRow, "elder_no,name,relation,phone,priority,available_from,available_to"),
         (DeviceRow, "device_id,kind,elder_no,caller_id"),
