@@ -124,6 +124,7 @@ class Engine:
                 OfferPolicy(next_after_s=settings.worker_offer_s),
                 always=settings.offer_worker == "always",
                 ambulance=settings.ambulance_number,
+                may_offer=settings.offer_worker != "never",
             ),
         )
         if settings.ambulance_endpoint and not secrets.ambulance_secret:

@@ -65,9 +65,11 @@ class HelperRound:
         always: bool = False,
         policy: WishPolicy | None = None,
         ambulance: str = "",
+        may_offer: bool = True,
     ) -> None:
         """`always`: a worker is offered the way for every incident, not only when somebody asks."""
         self._ambulance = ambulance
+        self._may_offer = may_offer
         self._wishes = wishes
         self._offer = offer
         self._always = always
@@ -82,6 +84,13 @@ class HelperRound:
         name, phone = found or ("120", self._ambulance)
         if phone:
             await self._wishes.want(view.id, Role.HOSPITAL, phone, name=name, by="policy")
+
+    async def worker(self, view: IncidentView) -> None:
+        """The elder cannot be reached: a worker is offered the way too, once; not where that is `never`."""
+        if self._may_offer and view.id not in self._offered:
+            if not await self._wishes.was_offered(view.id):
+                await self._wishes.want_helper(view.id, by="policy")
+            self._offered.add(view.id)
 
     async def decide(self, view: IncidentView, now: datetime) -> HelperDeeds:
         """Never raises: whatever fails here is looked at again in a moment."""

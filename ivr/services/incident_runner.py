@@ -197,6 +197,8 @@ class IncidentRunner:
             deeds.append(self._incidents.worsened(view.id, "no_answer"))
         elif not recalled.unanswered:
             self._unanswered.discard(view.id)
+        if again.everybody and self._helpers is not None:
+            deeds.append(self._helpers.worker(view))
         if again.propose_ambulance:
             deeds.append(self._incidents.escalated(view.id, "propose_120"))
         if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):

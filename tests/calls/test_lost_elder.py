@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.calls.harness import Answers, Busy, NoAnswer, Phone
 from tests.calls.place import MakePlace
 from tests.calls.system import DUTY, Person, prompt
+from tests.calls.test_helpers import NEAR, enlist
 
 CRY = Path(__file__).parents[2] / "prompts" / "demo" / "elder_press.alaw"
 PHONE = "02150001111"
@@ -48,6 +49,8 @@ async def test_three_tries_in_a_minute_then_the_whole_family_then_120_is_propose
         family = [town.family(number, NoAnswer()) for number in WANG.contacts]
         town.duty(DUTY, NoAnswer())
         home = town.family(PHONE, NoAnswer())
+        await enlist(system, (NEAR, 0.01))
+        worker = town.family(NEAR, NoAnswer())
         elder = await town.call(PHONE, "12349120")
         await elder.answered()
         await elder.hang_up()
@@ -59,6 +62,7 @@ async def test_three_tries_in_a_minute_then_the_whole_family_then_120_is_propose
         assert family[2].calls == [], "two at a time until then"
         await family[2].called(within=25)
         assert all(phone.calls[0].ended_at is None for phone in family), "all three ring at once"
+        await worker.called(within=5)  # and a worker is offered the way
 
         async def proposed() -> bool:
             (incident,) = await system.incidents()

@@ -201,7 +201,7 @@ async def test_something_worse_is_told_again_once_and_something_else_is_not(
     assert json.loads(third.body)["said"][-1]["text"] == "fall"
     for one in (second, third):
         await packages.sent(one.id)
-    await SqlIncidents(store).close(incident_id, by="x", outcome="helped", reason="x")
+    await SqlIncidents(store).close(incident_id, by="x", outcome="helped", reason="explained")
     await journal("speech.heard", meaning="distress.chest")
     assert await packages.tell_again(ambulance=False) == 0
 
@@ -210,11 +210,11 @@ async def test_a_false_alarm_sends_nothing_any_more_and_another_end_does(
     store: Store, packages: SqlPackages, wishes: SqlWishes, incident_id: str
 ) -> None:
     await want(wishes, incident_id)
-    await SqlIncidents(store).close(incident_id, by="x", outcome="false_alarm", reason="x")
+    await SqlIncidents(store).close(incident_id, by="x", outcome="false_alarm", reason="explained")
     assert await packages.lease(9, 30) == []
     other = (await SqlIncidents(store).raise_alarm(NewAlarm("api", "press", elder_no="E1"))).incident_id
     await want(wishes, other)
-    await SqlIncidents(store).close(other, by="x", outcome="ambulance", reason="x")
+    await SqlIncidents(store).close(other, by="x", outcome="ambulance", reason="explained")
     assert (await only(packages)).target == NAME
 
 
