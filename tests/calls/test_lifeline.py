@@ -159,7 +159,8 @@ async def test_the_duty_phone_is_tried_again_and_the_caller_is_told(place: MakeP
 async def test_a_restart_drops_nobody_and_the_incident_goes_on(place: MakePlace) -> None:
     """One talks, one waits in the room, two phones ring while the engine dies: all stay, and it goes on within 5 s."""
     family = Person("E1", "王秀英", "02150001111", ["13800000001", "13800000002", "13800000003"])
-    async with place([family], IVR_FAMILY_RING_S="40") as (system, town):
+    # No break-in: it would rightly take the agent who talks.
+    async with place([family], IVR_FAMILY_RING_S="40", IVR_BREAK_IN_S="0") as (system, town):
         agent = await town.agent("1001", system.agents["1001"], Answers(after_s=0.5))
         await system.ready("1001")
         daughter = town.family("13800000001", Answers(after_s=14, presses="1", presses_after_s=2))
