@@ -24,7 +24,7 @@ from ivr.domain.joining import QUIET, clock_off_s, fingerprint
 from ivr.domain.people import Match
 from ivr.store import calls, joining, people, triage
 from ivr.store.db import Store
-from ivr.store.legs import CALLER, WORSE
+from ivr.store.incident_view import CALLER, WORSE
 from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt, offer
 from ivr.store.tx import Tx
 

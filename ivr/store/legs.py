@@ -5,56 +5,21 @@ Its id is the ChannelId, so whatever Asterisk says later finds its way back, als
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from ulid import ULID
 
-from ivr.domain.cascade import Family, is_available
-from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
-from ivr.domain.joining import QUIET
+from ivr.domain.cascade import Family
+from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.store.db import Store
-from ivr.store.tables import alarm, contact, elder, incident, leg, leg_attempt, offer
+from ivr.store.incident_view import STAFF, incident_view
+from ivr.store.tables import incident, leg, leg_attempt
 from ivr.store.tx import Tx
-from ivr.store.wishes import is_taken, wish_of
+from ivr.store.wishes import is_taken
 
-# Contacts' hours are China's, whatever the server's clock shows; no daylight saving since 1991.
-CHINA = timezone(timedelta(hours=8))
-CALLER = "caller"
-"""Who "leases" the attempt that is an elder's own call."""
-STAFF = (Role.AGENT, Role.SUPERVISOR)
-# Asked in every round of an incident, and for every channel that rings, answers or ends: built once.
-_INCIDENT: BindParameter[str] = bindparam("incident")
-_HEAD = (
-    select(
-        incident.c.state,
-        incident.c.family,
-        incident.c.opened_at,
-        incident.c.elder_choices,
-        incident.c.dial_after,
-        incident.c.arrived_at,
-        elder.c.consent_hospital,
-        elder.c.phone,
-        elder.c.mobile,
-    )
-    .outerjoin(elder, elder.c.elder_no == incident.c.elder_no)
-    .where(incident.c.id == _INCIDENT)
-)
-_LEGS = select(leg).where(leg.c.incident_id == _INCIDENT)
-_ATTEMPTS = select(leg_attempt).where(leg_attempt.c.incident_id == _INCIDENT).order_by(leg_attempt.c.attempt_no)
-_ALARMS = (
-    select(alarm.c.received_at, alarm.c.phone, alarm.c.kind)
-    .where(alarm.c.incident_id == _INCIDENT)
-    .order_by(alarm.c.id)
-)
-_OFFERED = select(func.min(offer.c.wanted_at)).where(offer.c.incident_id == _INCIDENT)
-WORSE = "worse"
-"""Kind of the alarm that is an elder's worse answer."""
-_HOURS = select(contact.c.phone, contact.c.available_from, contact.c.available_to).where(
-    contact.c.elder_no.in_(bindparam("elders", expanding=True))
-)
+# Asked for every channel that rings, answers or ends: built once.
 _FIND = (
     select(leg_attempt, leg.c.role)
     .join(leg, leg.c.id == leg_attempt.c.leg_id)
@@ -72,7 +37,7 @@ class SqlLegs:
 
     async def view(self, incident_id: str, now: datetime) -> IncidentView | None:
         """All that is needed to decide about one incident, in one consistent read."""
-        return await self._store.look(lambda conn: _view(conn, incident_id, now))
+        return await self._store.look(lambda conn: incident_view(conn, incident_id, now))
 
     async def begin_attempt(
         self,
@@ -313,102 +278,3 @@ class SqlLegs:
                 tx.event(kind, incident_id=found.incident_id, leg_id=found.leg_id, role=found.role)
 
         await self._store.write(change)
-
-
-def _view(conn: Connection, incident_id: str, now: datetime) -> IncidentView | None:
-    asked = {"incident": incident_id}
-    head = conn.execute(_HEAD, asked).first()
-    if head is None:
-        return None
-    legs = conn.execute(_LEGS, asked).all()
-    attempts = conn.execute(_ATTEMPTS, asked).all()
-    local = now.astimezone(CHINA).strftime("%H:%M")
-    reachable: dict[str, bool] = {}
-    if head.elder_choices:
-        for row in conn.execute(_HOURS, {"elders": head.elder_choices}):
-            now_ok = is_available(local, row.available_from, row.available_to)
-            reachable[row.phone] = reachable.get(row.phone, False) or now_ok
-    alarms = conn.execute(_ALARMS, asked).all()
-    since = _search_began(head.opened_at, [a.received_at for a in alarms if a.kind not in QUIET], attempts, legs)
-    called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
-    phone = called_from or head.phone or head.mobile
-    view = IncidentView(incident_id, since, head.state == "closed", phone, dial_after=head.dial_after)
-    view.family = head.family
-    roles = {row.id: row.role for row in legs}
-    elders = [
-        a for a in attempts if roles.get(a.leg_id) == Role.ELDER and (a.ended_at is None or a.dialled_at >= since)
-    ]
-    inbound = max((a.dialled_at for a in elders if a.lease_owner == CALLER), default=None)
-    since_call = [a for a in elders if inbound is None or a.dialled_at >= inbound]
-    if inbound is not None and since_call[0].ended_at is not None:
-        view.elder_lost_since = since_call[0].ended_at
-    view.elder_redials = sum(1 for a in since_call if a.lease_owner != CALLER and a.outcome != Outcome.LOST)
-    staff = [a for a in attempts if roles.get(a.leg_id) in STAFF]
-    view.elder_met = any(_together(a, b) for a in since_call for b in staff)
-    _tell_arrival(conn, view, head, legs, elders)
-    view.worse = bool(alarms) and alarms[-1].kind == WORSE
-    for row in legs:
-        every = [a for a in attempts if a.leg_id == row.id]
-        last = every[-1] if every else None
-        own = [a for a in every if a.ended_at is None or a.dialled_at >= since]
-        view.legs.append(
-            LegView(
-                id=row.id,
-                role=Role(row.role),
-                phone=row.phone,
-                priority=row.priority,
-                state=LegState(row.state),
-                attempts=sum(1 for a in own if a.outcome != Outcome.LOST),
-                lost=sum(1 for a in own if a.outcome == Outcome.LOST),
-                attempt_id=last.uniqueid if last else None,
-                live=last is not None and last.ended_at is None,
-                dialled_at=row.dialled_at,
-                answered_at=row.answered_at,
-                accepted_at=row.accepted_at,
-                ended_at=row.ended_at,
-                ever_accepted=any(a.accepted_at is not None and a.outcome != Outcome.LOST for a in own),
-                outcome=Outcome(row.outcome) if row.outcome else None,
-                available=reachable.get(row.phone, True),
-                wish=wish_of(row, every),
-            )
-        )
-    return view
-
-
-def _tell_arrival(conn: Connection, view: IncidentView, head: Any, legs: Sequence[Any], elders: Sequence[Any]) -> None:
-    """Whether somebody is on his way, and what has been heard of the elder since."""
-    sent = [row.wanted_at for row in legs if row.wanted_at and row.role in (Role.WORKER, Role.HOSPITAL)]
-    offered = conn.scalar(_OFFERED, {"incident": view.id})
-    view.awaited_since = min([*sent, *([offered] if offered else [])], default=None)
-    view.arrived = head.arrived_at is not None
-    view.hospital_allowed = bool(head.consent_hospital)
-    view.elder_last_called = max((a.ended_at for a in elders if a.ended_at), default=None)
-    for a in elders:
-        if a.accepted_at is not None or a.outcome == Outcome.TALKED:
-            view.recalls_missed = 0
-        elif view.awaited_since and a.dialled_at >= view.awaited_since and a.ended_at and a.outcome != Outcome.LOST:
-            view.recalls_missed += 1
-
-
-def _together(one: Any, other: Any) -> bool:
-    """Both had accepted, and neither had gone before the other came. A line that Asterisk lost was cut: no talk."""
-    if one.accepted_at is None or other.accepted_at is None or one.outcome == Outcome.LOST:
-        return False
-    return (one.ended_at is None or one.ended_at > other.accepted_at) and (
-        other.ended_at is None or other.ended_at > one.accepted_at
-    )
-
-
-def _search_began(
-    opened_at: datetime, alarms: list[datetime], attempts: Sequence[Any], legs: Sequence[Any]
-) -> datetime:
-    """When the present search for people began: with the incident, or with an alarm that came after all had left.
-
-    A second press while somebody is there changes nothing; one after they have gone is a new cry for help.
-    """
-    elders = {row.id for row in legs if row.role == Role.ELDER}
-    helped = [a for a in attempts if a.accepted_at is not None and a.leg_id not in elders]
-    if not helped or not alarms or any(a.ended_at is None for a in helped):
-        return opened_at
-    left_at = max(a.ended_at for a in helped)
-    return next((at for at in alarms if at > left_at), opened_at)
