@@ -25,6 +25,7 @@ class StaffingPolicy:
     regroup_s: float = 5.0  # an agent has just left the room: the others may be hanging up too
     break_in_s: float | None = 3.0  # no agent is free after this: one is taken from an ordinary call; None: never
     unanswered_break_in_s: float = 10.0  # agents ring and none comes: the same
+    taken_within_s: float = 8.0  # a seat that was taken is in the room by then, or it never left its call
     supervisor_after_s: float = 5.0  # these three count from when there is no seat at all
     on_call_after_s: float = 10.0
     hospital_after_s: float = 15.0
@@ -99,7 +100,7 @@ def next_step(
     rests = {ext: _rest_s(by_extension.get(ext), now, policy.pause_between_rings_s) for ext in free}
     ring = tuple(ext for ext in free if rests[ext] <= 0)
     ringing = bool(ring) or any(leg.live for leg in by_extension.values())
-    taken, take_in = _break_in(by_extension, ringing, searched, policy, busy or {})
+    taken, take_in = _break_in(by_extension, ringing, searched, policy, busy or {}, now)
     is_seat = ringing or bool(busy)
     base = policy.duty_after_s if ringing else policy.no_seat_duty_after_s
     ladder = policy.duty_after_s if is_seat else 0.0
@@ -139,12 +140,19 @@ def _break_in(
     searched: float,
     policy: StaffingPolicy,
     busy: Mapping[str, BusySeat],
+    now: datetime,
 ) -> tuple[str | None, float]:
     """The seat to take now, and the seconds until one may be taken."""
-    taking = any(leg.live and leg.state is LegState.ANSWERED for leg in by_extension.values())
+    on_the_way = [
+        policy.taken_within_s - _since(now, leg.dialled_at)
+        for leg in by_extension.values()
+        if leg.live and leg.state is LegState.ANSWERED
+    ]
     fit = [ext for ext in busy if not ((leg := by_extension.get(ext)) and leg.live)]
-    if policy.break_in_s is None or not fit or taking:
+    if policy.break_in_s is None or not fit:
         return None, float("inf")
+    if max(on_the_way, default=0.0) > 0:
+        return None, max(on_the_way)
     wait = (policy.unanswered_break_in_s if ringing else policy.break_in_s) - searched
     if wait > 0:
         return None, wait

@@ -78,12 +78,14 @@ class HelperRound:
         self._told: set[tuple[str, datetime]] = set()
         self._offered: set[str] = set()
 
-    async def hospital(self, view: IncidentView) -> None:
-        """Nobody of the centre could be had: the hospital of the district, else 120, is wanted like by a person."""
+    async def hospital(self, view: IncidentView) -> bool:
+        """Nobody of the centre could be had: the hospital of the district, else 120, is wanted like by a person.
+        False when there is neither."""
         found = await self._wishes.hospital_for(view.id)
         name, phone = found or ("120", self._ambulance)
         if phone:
             await self._wishes.want(view.id, Role.HOSPITAL, phone, name=name, by="policy")
+        return bool(phone)
 
     async def worker(self, view: IncidentView) -> None:
         """The elder cannot be reached: a worker is offered the way too, once; not where that is `never`."""

@@ -125,6 +125,7 @@ class IncidentRunner:
                         await wake.wait()
         finally:
             self._searching.discard(incident_id)
+            self._unanswered.discard(incident_id)
             del self._wake[incident_id]
 
     async def _round(self, incident_id: str) -> float | None:
@@ -145,36 +146,65 @@ class IncidentRunner:
         policy = self._policy
         turn = self._turn(view)
         seats = turn.seats
-        busy = await self._busy(view) if turn.duty else {}
         staff = staffing.next_step(
             view,
             seats.keys(),
             policy.duty_phone if turn.duty else "",
             policy.staff if turn.duty else replace(policy.staff, supervisors=(), on_call=()),
             self._now(),
-            busy,
+            await self._busy(view) if turn.duty else {},
         )
         again = redial.next_step(view, policy.redial, self._now())
         recalled = recall.next_step(view, policy.recall, self._now())
-        family_legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
-        at_once = max(policy.family.parallel, len(family_legs)) if again.everybody else policy.family.parallel
-        attended = any(leg.ever_accepted for leg in view.of(Role.AGENT, Role.SUPERVISOR))
-        may = cascade.order(
-            cascade.Family(view.family) if view.family else None,
-            policy.family,
-            attended=attended,
-            waited_s=(self._now() - view.opened_at).total_seconds(),
-        )
-        family = cascade.next_step(family_legs, replace(policy.family, parallel=at_once), may)
+        may = self._family_order(view)
+        family = self._family(view, may, everybody=again.everybody)
         helped = await self._helpers.decide(view, self._now()) if self._helpers else NOTHING
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
-        deeds: list[Coroutine[Any, Any, None]] = []
-        for extension in staff.ring_agents:
-            deeds.append(self._dial(view, Role.AGENT, extension, policy.agent_ring_s, seats[extension]))
         relatives = family.dial[: turn.family]
-        for leg_id in relatives:
-            deeds.append(self._dial(view, Role.FAMILY, by_id[leg_id].phone, policy.family_ring_s))
+        stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
+        deeds = [
+            *self._call_staff(view, staff, seats),
+            *self._call_elder(view, again, recalled),
+            *(self._dial(view, Role.FAMILY, by_id[one].phone, policy.family_ring_s) for one in relatives),
+            *(self._dial(view, role, phone, policy.helper_ring_s, name) for role, phone, name in helped.dial),
+            self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]),
+        ]
+        reached = any(leg.ever_accepted for leg in view.of(Role.FAMILY))
+        if family.exhausted and view.of(Role.FAMILY) and not reached:
+            deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
+        # No TaskGroup: one that fails would stop the others between their record and their dial.
+        with self._gate.dialling(len(relatives)) if self._gate else contextlib.nullcontext():
+            results = await asyncio.gather(*deeds, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if self._gate is not None and (family.exhausted or reached):
+            self._gate.family_done(view.id)
+        if may is cascade.Order.HOLD:
+            return 1.0
+        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s)
+        return min(AUDIT_S, *(wait or AUDIT_S for wait in waits))
+
+    def _family_order(self, view: IncidentView) -> cascade.Order:
+        return cascade.order(
+            cascade.Family(view.family) if view.family else None,
+            self._policy.family,
+            attended=any(leg.ever_accepted for leg in view.of(Role.AGENT, Role.SUPERVISOR)),
+            waited_s=(self._now() - view.opened_at).total_seconds(),
+        )
+
+    def _family(self, view: IncidentView, may: cascade.Order, *, everybody: bool) -> cascade.CascadeStep:
+        policy = self._policy.family
+        legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
+        parallel = max(policy.parallel, len(legs)) if everybody else policy.parallel
+        return cascade.next_step(legs, replace(policy, parallel=parallel), may)
+
+    def _call_staff(
+        self, view: IncidentView, staff: staffing.StaffingStep, seats: Mapping[str, str]
+    ) -> list[Coroutine[Any, Any, None]]:
+        policy = self._policy
+        deeds = [self._dial(view, Role.AGENT, one, policy.agent_ring_s, seats[one]) for one in staff.ring_agents]
         if staff.break_in is not None:
             deeds.append(self._break_in(view, staff.break_in))
         behind = (
@@ -186,39 +216,31 @@ class IncidentRunner:
             deeds += [self._dial(view, Role.SUPERVISOR, phone, policy.agent_ring_s, name) for phone in phones]
             if phones:
                 deeds.append(self._incidents.escalated(view.id, why))
-        if staff.ring_hospital and self._helpers is not None:
-            deeds.append(self._helpers.hospital(view))
-        if again.dial and view.elder_phone and is_dialable(view.elder_phone):
-            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, again.ring_s, "老人"))
-        if recalled.dial and view.elder_phone and is_dialable(view.elder_phone):
-            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, policy.recall.ring_s, "老人"))
-        if recalled.unanswered and view.id not in self._unanswered:
+        if staff.ring_hospital:
+            deeds.append(self._call_hospital(view))
+        return deeds
+
+    async def _call_hospital(self, view: IncidentView) -> None:
+        if self._helpers is not None and await self._helpers.hospital(view):
+            await self._incidents.escalated(view.id, "hospital")
+
+    def _call_elder(
+        self, view: IncidentView, again: redial.RedialStep, recalled: recall.RecallStep
+    ) -> list[Coroutine[Any, Any, None]]:
+        deeds: list[Coroutine[Any, Any, None]] = []
+        if view.elder_phone and is_dialable(view.elder_phone) and (again.dial or recalled.dial):
+            ring_s = again.ring_s if again.dial else self._policy.recall.ring_s
+            deeds.append(self._dial(view, Role.ELDER, view.elder_phone, ring_s, "老人"))
+        if not recalled.unanswered:
+            self._unanswered.discard(view.id)
+        elif view.id not in self._unanswered:
             self._unanswered.add(view.id)
             deeds.append(self._incidents.worsened(view.id, "no_answer"))
-        elif not recalled.unanswered:
-            self._unanswered.discard(view.id)
         if again.everybody and self._helpers is not None:
             deeds.append(self._helpers.worker(view))
         if again.propose_ambulance:
             deeds.append(self._incidents.escalated(view.id, "propose_120"))
-        if family.exhausted and view.of(Role.FAMILY) and not any(leg.ever_accepted for leg in view.of(Role.FAMILY)):
-            deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
-        for role, phone, name in helped.dial:
-            deeds.append(self._dial(view, role, phone, policy.helper_ring_s, name))
-        stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
-        deeds.append(self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]))
-        # No TaskGroup: one that fails would stop the others between their record and their dial.
-        with self._gate.dialling(len(relatives)) if self._gate else contextlib.nullcontext():
-            results = await asyncio.gather(*deeds, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        if self._gate is not None and (family.exhausted or any(leg.ever_accepted for leg in view.of(Role.FAMILY))):
-            self._gate.family_done(view.id)
-        if may is cascade.Order.HOLD:
-            return 1.0
-        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s)
-        return min(AUDIT_S, *(wait or AUDIT_S for wait in waits))
+        return deeds
 
     def _turn(self, view: IncidentView) -> Turn:
         if self._gate is not None:

@@ -70,17 +70,7 @@ def incident_view(conn: Connection, incident_id: str, now: datetime) -> Incident
     phone = called_from or head.phone or head.mobile
     view = IncidentView(incident_id, since, head.state == "closed", phone, dial_after=head.dial_after)
     view.family = head.family
-    roles = {row.id: row.role for row in legs}
-    elders = [
-        a for a in attempts if roles.get(a.leg_id) == Role.ELDER and (a.ended_at is None or a.dialled_at >= since)
-    ]
-    inbound = max((a.dialled_at for a in elders if a.lease_owner == CALLER), default=None)
-    since_call = [a for a in elders if inbound is None or a.dialled_at >= inbound]
-    if inbound is not None and since_call[0].ended_at is not None:
-        view.elder_lost_since = since_call[0].ended_at
-    view.elder_redials = sum(1 for a in since_call if a.lease_owner != CALLER and a.outcome != Outcome.LOST)
-    staff = [a for a in attempts if roles.get(a.leg_id) in STAFF]
-    view.elder_met = any(_together(a, b) for a in since_call for b in staff)
+    elders = _tell_elder(view, legs, attempts)
     _tell_arrival(conn, view, head, legs, elders)
     view.worse = bool(alarms) and alarms[-1].kind == WORSE
     for row in legs:
@@ -109,6 +99,24 @@ def incident_view(conn: Connection, incident_id: str, now: datetime) -> Incident
             )
         )
     return view
+
+
+def _tell_elder(view: IncidentView, legs: Sequence[Any], attempts: Sequence[Any]) -> list[Any]:
+    """Whether his own call was cut, and who has spoken with him since. Returns his attempts in this search."""
+    roles = {row.id: row.role for row in legs}
+    elders = [
+        a
+        for a in attempts
+        if roles.get(a.leg_id) == Role.ELDER and (a.ended_at is None or a.dialled_at >= view.opened_at)
+    ]
+    inbound = max((a.dialled_at for a in elders if a.lease_owner == CALLER), default=None)
+    since_call = [a for a in elders if inbound is None or a.dialled_at >= inbound]
+    own = next((a for a in since_call if a.lease_owner == CALLER), None)
+    view.elder_lost_since = own.ended_at if own is not None else None
+    view.elder_redials = sum(1 for a in since_call if a.lease_owner != CALLER and a.outcome != Outcome.LOST)
+    staff = [a for a in attempts if roles.get(a.leg_id) in STAFF]
+    view.elder_met = any(_together(a, b) for a in since_call for b in staff)
+    return elders
 
 
 def _tell_arrival(conn: Connection, view: IncidentView, head: Any, legs: Sequence[Any], elders: Sequence[Any]) -> None:

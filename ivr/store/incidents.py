@@ -102,7 +102,7 @@ class SqlIncidents:
 
     async def worsened(self, incident_id: str, why: str) -> None:
         """A worse answer of the elder, or none: an alarm of its own, so that the search for people begins anew, and
-        every hospital that was wanted is wanted again."""
+        every hospital that was wanted is wanted again. The family hears of it whatever a person said before."""
 
         def change(tx: Tx) -> None:
             if tx.conn.scalar(select(incident.c.state).where(incident.c.id == incident_id)) != "open":
@@ -117,7 +117,7 @@ class SqlIncidents:
                 .where(leg.c.incident_id == incident_id, leg.c.role == Role.HOSPITAL, leg.c.wanted_at.is_not(None))
                 .values(wanted_at=tx.now)
             )
-            tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(family=None))
+            tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(family=Family.STARTED))
             tx.event("incident.worsened", incident_id=incident_id, why=why)
 
         await self._store.write(change)

@@ -155,6 +155,21 @@ async def test_a_worker_killed_in_mid_utterance_brings_a_person(place: MakePlace
         await with_the_duty_phone(system, town, elder)
 
 
+async def test_without_a_duty_phone_he_is_asked_once_and_called_back(place: MakePlace, tmp_path: Path) -> None:
+    own = tmp_path / "y" / "prompts" / "wish" / "what_no_duty.alaw"
+    own.write_bytes(prompt("wish/what_no_duty").read_bytes()[: round(QUESTION_S * 8000)])
+    async with place([WANG], speech=True, IVR_DUTY_PHONE="") as (system, town):
+        elder = await town.call(CALLER, "12349")
+        await elder.hears(prompt("wish/what_no_duty"), within=15, first_s=2.0)
+        wished = await says(elder, clip("cleaning_man"))
+        await elder.hears(prompt("queue/call_back_promise"), within=8, since=wished)
+        await elder.ended(15)
+        call = await only_call(system, CALLER)
+        assert call["outcome"] == "call_back_promised"
+        ticket = await ticket_of(system, call)
+        assert (ticket["category"], ticket["call_back"]) == ("service.cleaning", True)
+
+
 async def test_nobody_is_asked_where_it_is_switched_off(place: MakePlace) -> None:
     async with place([WANG], speech=True, IVR_ASK_WISH_WHEN_BUSY="false") as (_system, town):
         duty = town.duty(DUTY, Answers(after_s=0.5))

@@ -43,6 +43,9 @@ class MemoryIncidents:
             raise StoreUnavailable
         return list(self.open)
 
+    async def worsened(self, incident_id: str, why: str) -> None:
+        self.story.append(f"worsened {incident_id} {why}")
+
     async def escalated(self, incident_id: str, why: str) -> None:
         if (incident_id, why) not in self.escalations:
             self.escalations.append((incident_id, why))
@@ -58,6 +61,7 @@ class MemoryLegs:
         self.known = True
         self.elder_phone = elder_phone
         self.opened_at = datetime.now(UTC)
+        self.awaited_since: datetime | None = None
         self.accepts = True
         self.rounds = 0
         self.fail_rounds: list[BaseException] = []
@@ -79,7 +83,9 @@ class MemoryLegs:
         if not self.known:
             return None
         legs = [replace(leg) for leg in self.legs]
-        return IncidentView(incident_id, self.opened_at, self.closed, self.elder_phone, legs)
+        view = IncidentView(incident_id, self.opened_at, self.closed, self.elder_phone, legs)
+        view.awaited_since = self.awaited_since
+        return view
 
     async def begin_attempt(
         self,
@@ -100,6 +106,8 @@ class MemoryLegs:
             return None
         leg.attempt_id = uniqueid or f"A{next(self._serial)}-{phone}"
         leg.live, leg.state, leg.attempts, leg.dialled_at = True, LegState.DIALLED, leg.attempts + 1, datetime.now(UTC)
+        if uniqueid is not None:
+            leg.state = LegState.ANSWERED
         leg.outcome = None
         self.story.append(f"attempt {phone}")
         await asyncio.sleep(self.commit_s)

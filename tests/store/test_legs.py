@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ivr.domain.incident import ArrivedCall, IncidentView, LegState, LegView, NewAlarm, Outcome, Role
+from ivr.domain.cascade import Family
+from ivr.domain.incident import ArrivedCall, IncidentView, LegState, LegView, NewAlarm, NotArrived, Outcome, Role
 from ivr.store.db import Store
+from ivr.store.incident_view import CHINA
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
-from ivr.store.legs import CHINA, SqlLegs
+from ivr.store.legs import SqlLegs
+from ivr.store.wishes import SqlWishes
 
 DAUGHTER = "13900000001"
 
@@ -274,3 +277,79 @@ async def _view(legs: SqlLegs, incident_id: str) -> IncidentView:
     view = await legs.view(incident_id, datetime.now(CHINA))
     assert view is not None
     return view
+
+
+async def _view_of(legs: SqlLegs, incident_id: str) -> IncidentView:
+    view = await legs.view(incident_id, datetime.now(UTC))
+    assert view is not None
+    return view
+
+
+async def test_a_cut_call_is_told_with_how_often_he_was_called_since_and_whom_he_met(
+    store: Store, legs: SqlLegs, town: None
+) -> None:
+    arrived = ArrivedCall("node1", "1700000000.1", "1700000000.1", "12349120", "02155500001")
+    raised = await SqlIncidents(store).raise_alarm(NewAlarm("call", "one_key", phone="02155500001", call=arrived))
+    incident_id = raised.incident_id
+    await legs.accept("1700000000.1", only_first=False)
+    assert (await _view_of(legs, incident_id)).elder_lost_since is None, "he is on the line"
+    await legs.ended("1700000000.1", Outcome.HUNG_UP)
+    cut = await _view_of(legs, incident_id)
+    assert cut.elder_lost_since is not None
+    assert (cut.elder_redials, cut.elder_met) == (0, False)
+    missed = await _begin(legs, incident_id, Role.ELDER, "02155500001")
+    await legs.ended(missed, Outcome.NO_ANSWER)
+    doubtful = await _begin(legs, incident_id, Role.ELDER, "02155500001")
+    await legs.ended(doubtful, Outcome.LOST)
+    assert (await _view_of(legs, incident_id)).elder_redials == 1, "a lost dial counts as not made"
+    reached = await _begin(legs, incident_id, Role.ELDER, "02155500001")
+    await legs.accept(reached, only_first=False)
+    agent = await _begin(legs, incident_id, Role.AGENT, "1001")
+    assert not (await _view_of(legs, incident_id)).elder_met
+    await legs.accept(agent, only_first=True)
+    assert (await _view_of(legs, incident_id)).elder_met
+
+
+async def test_a_talk_that_asterisk_lost_was_cut(store: Store, legs: SqlLegs, town: None) -> None:
+    arrived = ArrivedCall("node1", "1700000000.2", "1700000000.2", "12349120", "02155500001")
+    raised = await SqlIncidents(store).raise_alarm(NewAlarm("call", "one_key", phone="02155500001", call=arrived))
+    agent = await _begin(legs, raised.incident_id, Role.AGENT, "1001")
+    for one in ("1700000000.2", agent):
+        await legs.accept(one, only_first=False)
+    for one in ("1700000000.2", agent):
+        await legs.ended(one, Outcome.LOST, torn=True)
+    view = await _view_of(legs, raised.incident_id)
+    assert view.elder_lost_since is not None
+    assert not view.elder_met, "he is called back at once"
+
+
+async def test_a_worse_answer_begins_the_search_anew_for_everybody(
+    store: Store, legs: SqlLegs, incident_id: str
+) -> None:
+    incidents, wishes = SqlIncidents(store), SqlWishes(store)
+    assert (await _view_of(legs, incident_id)).awaited_since is None
+    await wishes.want(incident_id, Role.HOSPITAL, "02155520001", name="静安医院", by="李娜")
+    for role, phone in ((Role.AGENT, "1001"), (Role.FAMILY, DAUGHTER), (Role.HOSPITAL, "02155520001")):
+        attempt = await _begin(legs, incident_id, role, phone)
+        await legs.accept(attempt, only_first=False)
+        await legs.ended(attempt, Outcome.TALKED)
+    await incidents.family(incident_id, Family.CANCELLED, by="李娜", word="agent", reason="误按")
+    before = await _view_of(legs, incident_id)
+    assert before.awaited_since is not None
+    assert (await _leg(legs, incident_id, DAUGHTER)).ever_accepted
+    await incidents.worsened(incident_id, "worse")
+    after = await _view_of(legs, incident_id)
+    assert (after.worse, after.family, after.opened_at > before.opened_at) == (True, Family.STARTED, True)
+    assert not (await _leg(legs, incident_id, DAUGHTER)).ever_accepted, "she is dialled again"
+    wish = (await _leg(legs, incident_id, "02155520001")).wish
+    assert wish is not None
+    assert (wish.attempts, wish.last_accepted) == (0, None), "and so is the hospital"
+
+
+async def test_closing_without_arrival_needs_an_explanation(store: Store, incident_id: str) -> None:
+    incidents, wishes = SqlIncidents(store), SqlWishes(store)
+    await wishes.want_helper(incident_id, by="李娜")
+    with pytest.raises(NotArrived):
+        await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
+    await wishes.arrived(incident_id, by="李娜", at=None)
+    await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")

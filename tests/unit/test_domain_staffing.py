@@ -188,6 +188,8 @@ def test_one_seat_is_taken_at_a_time_and_none_when_somebody_is_there_or_it_is_sw
     seats = busy(seat1002=-30)
     on_the_way = replace(agent("1001", ringing=3), state=LegState.ANSWERED)
     assert taking(4, elder(accepted=0), on_the_way, seats=seats).break_in is None
+    assert taking(4, elder(accepted=0), on_the_way, seats=seats).look_again_s == pytest.approx(7)
+    assert taking(11, elder(accepted=0), on_the_way, seats=seats).break_in == "1002", "that one never left its call"
     assert taking(9, elder(accepted=0), agent("1001", accepted=5), seats=seats).break_in is None
     never = replace(POLICY, break_in_s=None)
     assert next_step(view(elder(accepted=0)), (), DUTY, never, at(50), seats).break_in is None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,8 @@ from ivr.domain.incident import LegState, LegView, Outcome, Role
 from ivr.domain.staffing import StaffingPolicy
 from ivr.services import incident_runner
 from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
-from ivr.services.ports import DialDoubtful, DialRefused, StoreUnavailable
-from tests.doubles.memory_store import MemoryIncidents, MemoryLegs
+from ivr.services.ports import BusyWith, DialDoubtful, DialRefused, StoreUnavailable
+from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryLegs
 from tests.doubles.patience import until
 from tests.doubles.pretend_telephony import PretendTelephony
 
@@ -246,3 +249,44 @@ async def test_the_second_incident_of_two_wakes_is_one_task() -> None:
         await until(lambda: scene.dialled)
         await asyncio.sleep(0.1)
     assert scene.dialled == [FAMILY[0]]
+
+
+TALK = BusyWith("1700000000.7", "1700000000.8", datetime.now(UTC))
+
+
+def breaking(**more: Any) -> Scene:
+    policy = replace(POLICY, staff=StaffingPolicy(break_in_s=0.1, no_seat_duty_after_s=60))
+    scene = Scene(policy=policy, **more)
+    scene.telephony.talks = {"1001": TALK}
+    return scene
+
+
+async def test_a_seat_is_taken_under_its_own_channel_and_on_record_before() -> None:
+    scene = breaking()
+    async with scene.running():
+        await until(lambda: scene.telephony.broken_in)
+    assert scene.telephony.broken_in == [("1001", TALK.seat, "I1")]
+    assert scene.story.index("attempt 1001") < scene.story.index("break in 1001")
+    assert scene.legs.leg("1001").attempt_id == TALK.seat
+
+
+async def test_a_break_in_that_asterisk_refuses_is_over_and_another_seat_is_taken() -> None:
+    scene = breaking()
+    scene.telephony.refuse = {"1001": DialRefused("No such channel")}
+    async with scene.running():
+        await until(lambda: "ended 1001 failed" in scene.story)
+        scene.telephony.talks = {"1002": BusyWith("1700000000.9", "1700000000.10", datetime.now(UTC))}
+        scene.wake()
+        await until(lambda: [one[0] for one in scene.telephony.broken_in] == ["1002"])
+
+
+async def test_the_least_urgent_of_two_ordinary_calls_by_its_ticket() -> None:
+    scene = breaking()
+    calls = MemoryCalls([])
+    calls.known_categories = {TALK.caller: "service.urgent_help"}
+    scene.runner._calls = calls
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    scene.telephony.talks["1002"] = BusyWith("1700000000.9", "1700000000.10", later)
+    async with scene.running():
+        await until(lambda: scene.telephony.broken_in)
+    assert scene.telephony.broken_in[0][0] == "1002"
