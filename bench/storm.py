@@ -69,7 +69,7 @@ async def run(*, quick: bool) -> dict[str, Any]:
                 "incidents": at.count("SELECT count(*) FROM incident"),
                 "events": at.count("SELECT count(*) FROM event"),
                 "ms": {f"p{int(s * 100)}": percentile(times, s) for s in (0.5, 0.95, 0.99)} | {"max": max(times)},
-                "lines_at_once": _at_once(trunk),
+                "lines_at_once": trunk.most_at_once(),
                 "asked_calls": at.count("SELECT coalesce(sum(triage_tries), 0) FROM incident"),
                 "cpu_share": {name: ms / 1000 / storm_s for name, ms in storm_cpu.items()},
                 "cpu_share_after": {name: ms / 1000 / after_s for name, ms in after_cpu.items()},
@@ -172,18 +172,3 @@ def _cpu(at: Place) -> dict[str, float]:
 
 def _spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
     return {part: after[part] - before[part] for part in before}
-
-
-def _at_once(trunk: Exchange) -> int:
-    moments = []
-    for invite in trunk.invites():
-        call = trunk.call(invite.call_id)
-        moments.append((invite.at, 1))
-        ends = [at for at in (call.ended_at, call.cancelled_at) if at is not None]
-        if ends:
-            moments.append((min(ends), -1))
-    alive = most = 0
-    for _, change in sorted(moments):
-        alive += change
-        most = max(most, alive)
-    return most

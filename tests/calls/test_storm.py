@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.calls.harness import Answers, NoAnswer, Town
+from tests.calls.harness import Answers, NoAnswer
 from tests.calls.place import MakePlace
 from tests.calls.system import Person, System, prompt
 
@@ -33,23 +33,6 @@ def elder(number: int) -> Person:
 
 ORDER = ["help", "silent", "no_answer", "safe"]
 PEOPLE = [elder(n) for n in range(ELDERS)]
-
-
-def most_at_once(town: Town) -> int:
-    """Calls that Asterisk made through the trunk, alive at the same moment: from the INVITE to the end, or to where it
-    gave the call up (the far end's word comes later)."""
-    moments = []
-    for invite in town.exchange.invites():
-        call = town.exchange.call(invite.call_id)
-        moments.append((invite.at, 1))
-        ends = [at for at in (call.ended_at, call.cancelled_at) if at is not None]
-        if ends:
-            moments.append((min(ends), -1))
-    alive = most = 0
-    for _, change in sorted(moments):
-        alive += change
-        most = max(most, alive)
-    return most
 
 
 def elder_talks(incident: dict[str, Any]) -> bool:
@@ -108,7 +91,7 @@ async def test_twelve_alarms_one_seat_six_lines(place: MakePlace) -> None:
         places = [(not elder_talks(item), ORDER.index(item["triage"])) for item in items]
         assert places == sorted(places), f"by risk, who is on the line first: {places}"
         assert [item["triage"] for item in items][-len(SAFE) :] == ["safe"] * len(SAFE)
-        assert most_at_once(town) <= PACED, "the rest of the lines stays free"
+        assert town.exchange.most_at_once() <= PACED, "the rest of the lines stays free"
         for n in AWAY:
             assert len(homes[n].calls) == 2, "asked again before his family is called"
         # What they heard: the question; then that he is safe, or that help comes, or that he is called back.
@@ -131,7 +114,7 @@ async def test_twelve_alarms_one_seat_six_lines(place: MakePlace) -> None:
         await system.until(
             lambda: wanted <= {i.number for i in town.exchange.invites()}, 60, "families of those in need"
         )
-        assert most_at_once(town) <= PACED
+        assert town.exchange.most_at_once() <= PACED
         # A new caller of his own is first in the list at once, with a voice, and his family is dialled at once.
         daughter = town.family(CALLER.contacts[0], NoAnswer())
         caller = await town.call(CALLER.phone, "12349120")

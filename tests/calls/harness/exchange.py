@@ -149,6 +149,22 @@ class Exchange(asyncio.DatagramProtocol):
             if number in (None, invite.number) and from_asterisk in (None, invite.from_asterisk)
         ]
 
+    def most_at_once(self) -> int:
+        """Calls of Asterisk's alive at the same moment: from the INVITE to the end, or to where it gave the call up (the
+        far end's word comes later)."""
+        moments = []
+        for invite in self.invites():
+            call = self.call(invite.call_id)
+            moments.append((invite.at, 1))
+            ends = [at for at in (call.ended_at, call.cancelled_at) if at is not None]
+            if ends:
+                moments.append((min(ends), -1))
+        alive = most = 0
+        for _, change in sorted(moments):
+            alive += change
+            most = max(most, alive)
+        return most
+
     async def wait_invite(self, number: str, within: float, nth: int = 1) -> Invite:
         """The nth INVITE that Asterisk sent to `number`, which may have come already."""
 
