@@ -150,7 +150,7 @@ class Exchange(asyncio.DatagramProtocol):
         ]
 
     def most_at_once(self) -> int:
-        """Calls of Asterisk's alive at the same moment: from the INVITE to the end, or to where it gave the call up (the
+        """Asterisk's calls alive at the same moment: from the INVITE to the end, or to where it gave the call up (the
         far end's word comes later)."""
         moments = []
         for invite in self.invites():
