@@ -148,11 +148,15 @@ def _search_began(
 ) -> datetime:
     """When the present search for people began: with the incident, or with an alarm that came after all had left.
 
-    A second press while somebody is there changes nothing; one after they have gone is a new cry for help.
+    A second press while somebody is there changes nothing; one after they have gone is a new cry for help, and it
+    stays the beginning when somebody has come for it: else an acceptance of the search before would stop every phone
+    that still rings for this one.
     """
     elders = {row.id for row in legs if row.role == Role.ELDER}
     helped = [a for a in attempts if a.accepted_at is not None and a.leg_id not in elders]
-    if not helped or not alarms or any(a.ended_at is None for a in helped):
-        return opened_at
-    left_at = max(a.ended_at for a in helped)
-    return next((at for at in alarms if at > left_at), opened_at)
+    began = opened_at
+    for at in alarms:
+        came = [a for a in helped if began <= a.accepted_at < at]
+        if came and all(a.ended_at is not None and a.ended_at < at for a in came):
+            began = at
+    return began

@@ -258,6 +258,15 @@ async def test_a_second_alarm_after_everybody_left_searches_anew(store: Store, l
     family = [leg for leg in view.legs if leg.phone == DAUGHTER]
     assert [(leg.ever_accepted, leg.attempts, leg.live) for leg in family] == [(False, 0, False)]
 
+    await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    seat = await _begin(legs, incident_id, Role.AGENT, "1001")
+    assert await legs.accept(seat, only_first=True)
+    answered = await _view(legs, incident_id)
+    family = [leg for leg in answered.legs if leg.phone == DAUGHTER]
+    assert [(leg.ever_accepted, leg.live) for leg in family] == [(False, True)], "her phone goes on ringing"
+    await legs.ended(seat, Outcome.HUNG_UP)
+    assert (await _view(legs, incident_id)).opened_at == view.opened_at, "he has been there for this one"
+
 
 async def test_whom_a_crash_of_asterisk_tore_from_the_room_has_not_helped(legs: SqlLegs, incident_id: str) -> None:
     daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
