@@ -33,7 +33,7 @@ from ivr.store.tables import contact, device, elder
 from ivr.store.tx import Tx
 from ivr.store.users import SqlUsers
 from ivr.supervisor.render import render_asterisk
-from tests.calls.harness import PortBlock
+from tests.calls.harness import PortBlock, console
 from tests.calls.nursery import Child, Nursery
 
 PROMPTS = Path(__file__).parents[2] / "prompts" / "zh_CN"
@@ -195,14 +195,7 @@ class System:
 
     async def cli(self, command: str) -> str | None:
         """Asterisk's answer to a CLI command; None while it is not there."""
-        assert self._program is not None
-        asking = await asyncio.create_subprocess_exec(
-            *self._program.remote(self.config, command),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        out, _ = await asking.communicate()
-        return out.decode("utf-8", "replace") if asking.returncode == 0 else None
+        return await console.ask(self.settings.asterisk_dir / "run" / "asterisk.ctl", command)
 
     def _engine_is_up(self) -> bool:
         status = self.engine_status()

@@ -159,6 +159,7 @@ def settled(incident: dict[str, Any]) -> bool:
     return over and (("incident.escalated", "family_not_reached") in kinds or ("leg.accepted", None) in kinds)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120 + KILLS * 30)
 async def test_whatever_is_killed_nobody_is_forgotten(tmp_path: Path, ports: PortBlock, sipp: SippCommand) -> None:
     chance = random.Random(SEED)

@@ -126,6 +126,7 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_newcomer_sees_and_hears_the_whole_path(tmp_path: Path, ports: PortBlock) -> None:
     folder = tmp_path / "y"

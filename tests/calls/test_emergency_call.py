@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.calls.harness import Answers, Busy, Declines, NoAnswer, Unreachable, Voicemail
 from tests.calls.place import MakePlace
 from tests.calls.system import DUTY, Person, prompt
@@ -117,6 +119,7 @@ async def test_a_contact_who_cannot_be_reached_gives_way_to_the_next_and_the_lis
         await elder.hang_up()
 
 
+@pytest.mark.long
 async def test_a_voicemail_is_not_a_relative(place: MakePlace) -> None:
     async with place([WANG]) as (system, town):
         machine = town.family("13800000001", Voicemail(DAUGHTER))

@@ -130,6 +130,7 @@ async def test_after_the_set_time_the_next_worker_is_rung_and_the_phone_that_rin
         await system.leg("worker", FAR, "accepted")
 
 
+@pytest.mark.long
 async def test_a_voicemail_is_no_worker(place: MakePlace) -> None:
     async with place([ALONE], IVR_DUTY_PHONE="") as (system, town):
         await enlist(system, (NEAR, 0.01), (FAR, 0.2))

@@ -142,6 +142,7 @@ async def test_who_hangs_up_in_the_greeting_is_on_record_once(place: MakePlace) 
         assert len(incident["alarms"]) == 1
 
 
+@pytest.mark.long
 async def test_the_duty_phone_is_tried_again_and_the_caller_is_told(place: MakePlace) -> None:
     async with place([WANG]) as (system, town):
         duty = town.duty(DUTY, NoAnswer())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.calls.harness import Answers, Busy, NoAnswer, Phone
 from tests.calls.place import MakePlace
 from tests.calls.system import DUTY, Person, prompt
@@ -44,6 +46,7 @@ async def test_who_presses_and_hangs_up_is_called_again_within_five_seconds(plac
         await seat.hang_up()
 
 
+@pytest.mark.long
 async def test_three_tries_in_a_minute_then_the_whole_family_then_120_is_proposed(place: MakePlace) -> None:
     async with place([WANG], IVR_FAMILY_RING_S="90", IVR_PROPOSE_AMBULANCE_S="65") as (system, town):
         family = [town.family(number, NoAnswer()) for number in WANG.contacts]

@@ -66,6 +66,7 @@ def own_dialplan(place: Place, text: str) -> None:
     (custom / "extensions.conf").write_text(text)
 
 
+@pytest.mark.long
 async def test_every_prompt_comes_out_of_the_telephone_as_the_independent_ear_heard_it(place: MakePlace) -> None:
     lines, there = shared_out(), place()
     own_dialplan(there, "\n".join(dialplan(lines)) + "\n")

@@ -51,6 +51,7 @@ async def listed(system: System) -> list[dict[str, Any]]:
         cursor = f"&cursor={page['next']}"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_twelve_alarms_one_seat_six_lines(place: MakePlace) -> None:
     async with place([*PEOPLE, CALLER], **STORM) as (system, town):

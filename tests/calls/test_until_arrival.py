@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import pytest
+
 from tests.calls.harness import AgentPhone, Answers, FamilyPhone, NoAnswer, Town
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, says
@@ -50,6 +52,7 @@ async def worsened(system: System) -> list[str]:
     return [e["why"] for e in found["events"] if e["kind"] == "incident.worsened"]
 
 
+@pytest.mark.long
 async def test_no_worse_is_called_again_until_somebody_is_at_the_door(place: MakePlace) -> None:
     async with place([WANG], **SOON) as (system, town):
         home = town.family(PHONE, Answers(after_s=0.5))
@@ -99,6 +102,7 @@ async def test_a_worse_answer_reaches_family_and_hospital(place: MakePlace) -> N
         await system.api("POST", f"/incidents/{incident}/arrived", {"by": "护理员1"}, status=200)
 
 
+@pytest.mark.long
 async def test_silence_on_that_call_counts_as_need(place: MakePlace) -> None:
     async with place([WANG], **SOON) as (system, town):
         home = town.family(PHONE, Answers(after_s=0.5))

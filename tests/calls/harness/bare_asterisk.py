@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.calls.harness import console
+
 MODULES = """
 res_pjproject res_sorcery_config res_sorcery_memory res_sorcery_astdb res_timing_timerfd res_musiconhold
 res_pjsip res_pjsip_session res_pjsip_sdp_rtp res_pjsip_pubsub res_pjsip_mwi res_pjsip_exten_state
@@ -80,16 +82,9 @@ class BareAsterisk:
     async def cli(self, command: str, patient: bool = False) -> str:
         """One console command; `patient`: again until Asterisk listens."""
         while True:
-            asked = await asyncio.create_subprocess_exec(
-                *self._tree.argv,
-                *("-C", f"{self.folder}/etc/asterisk.conf", "-rx", command),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-            output = (await asked.communicate())[0].decode("utf-8", "replace")
-            if asked.returncode == 0 or not patient:
-                return output
+            output = await console.ask(self.folder / "run/asterisk.ctl", command)
+            if output is not None or not patient:
+                return output or ""
             if self._process is None or self._process.returncode is not None:
                 raise RuntimeError("Asterisk ended while starting:\n" + self.log()[-3000:])
             await asyncio.sleep(0.2)

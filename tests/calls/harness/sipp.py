@@ -9,16 +9,19 @@ Facts of SIPp 3.8 that this rests on:
 - `-default_behaviors all,-abortunexp` (with calls, not with registrations): a message that a scenario does not
   expect is logged, not answered with a BYE.
 - every process opens a UDP control socket, on all interfaces from 8888 up unless told otherwise.
+- with nothing to do it wakes each millisecond (`pollset_process`). A message wakes it at once whatever the slack of
+  its timers is, so it is started with a large one: an idle telephone then costs 0.17 % of a core instead of 0.67 %.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -66,7 +69,7 @@ class Sipp:
         argv += ["-trace_logs", "-log_file", "logs.log", *options]
         for key, value in (keys or {}).items():
             argv += ["-key", key, str(value)]
-        with (folder / "screen.txt").open("wb") as screen:
+        with (folder / "screen.txt").open("wb") as screen, _lazy_timers():
             sipp._process = await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=subprocess.DEVNULL,
@@ -120,6 +123,17 @@ class Sipp:
                 if text:
                     return "\n".join(text.splitlines()[-lines:])
         return "(no error file)"
+
+
+@contextlib.contextmanager
+def _lazy_timers() -> Iterator[None]:
+    """A child takes over the timer slack of the thread that starts it (PR_SET_TIMERSLACK, prctl(2))."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(29, ctypes.c_ulong(5_000_000), 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(29, ctypes.c_ulong(0), 0, 0, 0)
 
 
 def _udp_open(port: int) -> bool:
