@@ -118,18 +118,16 @@ def _best_lag(ear: _Signal, piece: _Signal) -> tuple[float, int]:
 
 
 def _in_pieces(ear: _Signal, prompt: _Signal, place: int) -> float:
-    """Mean correlation of half-second pieces, each where it fits best; 0 unless nine tenths of the sound are there."""
-    pieces = [(start, prompt[start : start + _CHUNK]) for start in range(0, len(prompt), _CHUNK)]
-    weights, scores = [], []
-    for start, piece in pieces:
+    """The share of its sound that is there, in half-second pieces that each lie where they fit best."""
+    there = total = 0.0
+    for start in range(0, len(prompt), _CHUNK):
+        piece = prompt[start : start + _CHUNK]
         here = ear[max(0, place + start - _SLACK) : max(0, place + start + len(piece) + _SLACK)]
-        weights.append(float(np.sum(piece**2)))
-        scores.append(_best_lag(here, piece)[0] if len(here) >= len(piece) // 2 else 0.0)
-    total = sum(weights)
-    there = sum(weight for weight, score in zip(weights, scores, strict=True) if score >= _SAME_CHUNK)
-    if there < 0.9 * total:
-        return 0.0
-    return sum(weight * score for weight, score in zip(weights, scores, strict=True)) / total
+        sound = float(np.sum(piece**2))
+        total += sound
+        if len(here) >= len(piece) // 2 and _best_lag(here, piece)[0] >= _SAME_CHUNK:
+            there += sound
+    return there / total if total else 0.0
 
 
 def _coverage(ear: _Signal, whole: _Signal, place: int) -> float:
