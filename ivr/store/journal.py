@@ -54,6 +54,11 @@ class Journal:
         async with self._store.read() as conn:
             return await conn.scalar(select(func.max(event.c.seq))) or 0
 
+    async def last_at(self) -> datetime | None:
+        """The newest stamp on record: where our time goes on (`ivr.clock`)."""
+        async with self._store.read() as conn:
+            return await conn.scalar(select(event.c.at).order_by(event.c.seq.desc()).limit(1))
+
     async def after(self, seq: int, limit: int = 500, *, incident_id: str | None = None) -> list[Event]:
         """Events with a greater sequence number, oldest first."""
         query = select(event).where(event.c.seq > seq).order_by(event.c.seq).limit(limit)
