@@ -64,7 +64,7 @@ chaos: setup-dev tools ## 随机故障 hundreds of random faults, and what must 
 	@rm -f $(CHAOS_TALLY); for n in $$(seq 1 $(CHAOS_SYSTEMS)); do \
 	  CHAOS_KILLS=$$(( ($(CHAOS_KILLS) + $(CHAOS_SYSTEMS) - 1) / $(CHAOS_SYSTEMS) )) CHAOS_SEED=$$(( $(CHAOS_SEED) + n )) \
 	  CHAOS_TALLY=$(CHAOS_TALLY) $(BIN)/python -m pytest -s -q tests/calls/test_chaos.py & done; wait
-	@$(BIN)/python -m tests.calls.chaos.tally $(CHAOS_TALLY)
+	@$(BIN)/python -m tests.calls.chaos.tally $(CHAOS_TALLY) $(CHAOS_SYSTEMS)
 
 tools: $(DEV)
 	@$(BIN)/python -m ivr.asterisk.portable ensure asterisk sipp chromium faketime

@@ -1,4 +1,4 @@
-"""What a run has shown, one line of JSON a system; `python -m tests.calls.chaos.tally FILE` adds the lines up."""
+"""What a run has shown, one line of JSON a system; `python -m tests.calls.chaos.tally FILE [SYSTEMS]` adds them up."""
 
 from __future__ import annotations
 
@@ -57,7 +57,11 @@ def words(whole: Tally) -> str:
 
 
 def main() -> int:
-    whole = added(Tally(**json.loads(line)) for file in sys.argv[1:] for line in Path(file).read_text().splitlines())
+    file, expected = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    tallies = [Tally(**json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+    whole = added(tallies)
+    if len(tallies) < expected:
+        whole.violations.append(f"{expected - len(tallies)} of {expected} systems ended without a tally")
     print(words(whole))
     return 1 if whole.violations else 0
 
