@@ -384,7 +384,7 @@ async def test_a_key_that_asterisk_awaits_for_ever_is_not_awaited_by_us(
     monkeypatch.setattr(agi_call, "LEASE_MARGIN_S", 0.1)
 
     async def asks(session: AgiSession) -> None:
-        await AgiCall(session, lambda _prompt: 0.1).ask("family/alarm", Expect("12"), within_s=0.1, repeats=0)
+        await AgiCall(session, lambda _prompt: 0.1).ask("family/alarm", Expect("12"), within_s=0.1, repeats=1)
 
     async with served(port, asks) as server, AsteriskSide(port) as asterisk:
         await asterisk.say(greeting())
