@@ -33,8 +33,13 @@ class Clock:
             self._at = at
             return datetime.fromtimestamp(self._now, UTC)
 
+    @property
+    def is_ahead(self) -> bool:
+        """Of the wall clock, which was set back."""
+        return 0 < self._now - self._wall() <= MOST_AHEAD_S
+
     def not_before(self, stamp: datetime | None) -> None:
-        """Go on from the newest stamp on record: a process that starts must not fall behind those before it."""
+        """Go on from this stamp, which is on record: our processes must not fall behind each other."""
         with self._lock:
             if stamp is not None and 0 < stamp.timestamp() - self._wall() <= MOST_AHEAD_S:
                 self._now, self._at = max(self._now, stamp.timestamp()), self._steady()

@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 
 RETRY_S = (0.2, 1.0, 3.0)
 HANGUP_FIRST_S = 0.5
-SHUTDOWN_S = 5.0
-"""`core stop now` hangs everybody up, says so to each as if he had hung up himself, and only then that it stops."""
+SHUTDOWN_S = 15.0
+"""`core stop now` hangs everybody up as if he had done so himself, refuses every dial, waits so long for channels to
+go, and only then says that it stops: within a second a whole family counted as tried (make chaos)."""
 
 
 class AsteriskNode:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from ivr.clock import clock
 from ivr.store.db import Store, StoreUnavailable
 from ivr.store.tables import event
 from ivr.store.tx import Tx
@@ -92,6 +93,7 @@ class Journal:
                 log.warning("the journal cannot be read: %s", type(exc).__name__)
             seq = batch[-1].seq if len(batch) == BATCH else last
             if batch:
+                clock.not_before(max(one.at for one in batch))
                 yield batch
             if len(batch) < BATCH:
                 await self._store.doorbell.wait()

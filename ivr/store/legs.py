@@ -25,7 +25,15 @@ _FIND = (
     .join(leg, leg.c.id == leg_attempt.c.leg_id)
     .where(leg_attempt.c.node == bindparam("node"), leg_attempt.c.uniqueid == bindparam("uniqueid"))
 )
-_PERHAPS_TORN = (Outcome.TALKED, Outcome.HUNG_UP, Outcome.NOT_CONFIRMED, Outcome.NO_ANSWER)
+# Hung up by Asterisk, or refused because it takes no new calls any more: both look like a person's doing.
+_PERHAPS_TORN = (
+    Outcome.TALKED,
+    Outcome.HUNG_UP,
+    Outcome.NOT_CONFIRMED,
+    Outcome.NO_ANSWER,
+    Outcome.UNREACHABLE,
+    Outcome.FAILED,
+)
 
 
 class SqlLegs:

@@ -375,7 +375,9 @@ async def test_who_ended_just_before_asterisk_said_that_it_stops_did_not_hang_up
     declined = await _begin(legs, incident_id, Role.FAMILY, "13900000002")
     await legs.declined(declined)
     await legs.ended(declined, Outcome.NO_ANSWER)
-    assert await legs.torn(5.0) == 1
+    refused = await _begin(legs, incident_id, Role.SUPERVISOR, "13700000000")
+    await legs.ended(refused, Outcome.FAILED)
+    assert await legs.torn(5.0) == 2
     torn = await _leg(legs, incident_id, DAUGHTER)
     assert (torn.ever_accepted, torn.outcome, torn.attempts, torn.lost) == (False, Outcome.LOST, 0, 1)
     assert (await _leg(legs, incident_id, "13900000002")).outcome is Outcome.DECLINED, "that was his own word"

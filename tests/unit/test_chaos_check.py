@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tests.calls.chaos.check import Dial, Seen, Told, call_backs, healed, told, violations
+from tests.calls.chaos.check import Dial, Seen, Told, call_backs, healed, settled, told, violations
 
 CALM = Seen("E1", ["a", "b", "c"], True, {"a": [1, 20], "b": [1, 21], "c": [10, 40]})
 NO = Dial(0, None, 5, "no_answer")
@@ -58,6 +58,15 @@ def test_time_counts_from_when_nothing_was_broken_for_long_enough() -> None:
     assert healed(100, [(99, 110), (120, 121), (150, 151)]) == 121
     assert healed(100, [(99, 110), (126, 127)]) == 110
     assert call_backs(replace(CUT, called_back=[112])) == [(110, 2)]
+
+
+def test_an_emergency_is_at_rest_when_somebody_came_or_everybody_was_tried() -> None:
+    assert settled(RECORD, 2)
+    assert settled(Told({"a": [NO], "b": [CAME]}), 2)
+    assert not settled(Told({"a": [NO, NO], "b": [NO, LOST]}), 2)
+    assert not settled(Told({"a": [NO, NO], "b": [NO, Dial(3)]}), 2)
+    assert not settled(Told({"a": [NO, NO], "b": []}), 2)
+    assert not settled(Told({"a": [NO, NO], "b": [TAKEN_AWAY]}), 2)
 
 
 @dataclass(frozen=True)

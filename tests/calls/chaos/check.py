@@ -91,6 +91,21 @@ def told(family: Mapping[str, str], events: Iterable[Event]) -> Told:
     return Told(dials)
 
 
+def settled(record: Told, rounds: int) -> bool:
+    """A relative is in the room or was; or everybody has been tried in every round."""
+    last = [dials[-1] for dials in record.dials.values() if dials]
+    if any(dial.stands for dials in record.dials.values() for dial in dials):
+        return True
+    if any(dial.ended_at is None for dial in last):
+        return False
+    return all(_tried_out(dials, rounds) for dials in record.dials.values())
+
+
+def _tried_out(dials: Sequence[Dial], rounds: int) -> bool:
+    lost = sum(dial.outcome == "lost" for dial in dials)
+    return len(dials) - lost >= rounds or lost >= MOST_LOST
+
+
 def violations(seen: Seen, record: Told | None, *, rounds: int, parallel: int) -> list[str]:
     """Sentences; none when every invariant holds. The emergency must have come to rest before."""
     if record is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.calls.chaos.check import Seen, call_backs, told, violations
+from tests.calls.chaos.check import Seen, Told, call_backs, settled, told, violations
 from tests.calls.chaos.faults import Breaker, Fault
 from tests.calls.chaos.people import anybody, elders
 from tests.calls.chaos.watch import JournalWatch
@@ -142,24 +142,25 @@ class Scene:
 
         async def look() -> bool:
             found = await self._incidents()
-            settled_ones = [no for no, incident in found.items() if settled(incident)]
+            at_rest = {no for no, incident in found.items() if settled(self._told(incident), ROUNDS)}
             waits = [
                 person.elder_no
                 for person in self.people
                 for _, took in call_backs(self._seen(person, until=float("inf")))
                 if took is None and time.monotonic() < max(end for _, end in self.breaker.outages) + 17
             ]
-            return self.acknowledged <= set(settled_ones) and not waits
+            return self.acknowledged <= at_rest and not waits
 
         try:
             await self.system.until(look, REST_S, "every emergency at rest")
         except AssertionError as failure:
-            stuck = {no: i for no, i in (await self._incidents()).items() if not settled(i)}
+            found = await self._incidents()
+            stuck = {no: i for no, i in found.items() if not settled(self._told(i), ROUNDS)}
             brief = [
                 (no, [(leg["role"], leg["phone"], leg["state"], leg["outcome"]) for leg in i["legs"]])
                 for no, i in stuck.items()
             ]
-            lost = self.acknowledged - set(await self._incidents())
+            lost = self.acknowledged - set(found)
             said = f"not at rest in {REST_S} s; stuck: {brief}; on no record: {sorted(lost)}"
             raise AssertionError(said) from failure
 
@@ -191,10 +192,13 @@ class Scene:
             incident = incidents.get(person.elder_no)
             record = None
             if incident is not None:
-                family = {leg["id"]: leg["phone"] for leg in incident["legs"] if leg["role"] == "family"}
-                record = told(family, self.journal.of(incident["id"]))
+                record = self._told(incident)
             found += violations(self._seen(person), record, rounds=ROUNDS, parallel=PARALLEL)
         return found
+
+    def _told(self, incident: dict[str, Any]) -> Told:
+        family = {leg["id"]: leg["phone"] for leg in incident["legs"] if leg["role"] == "family"}
+        return told(family, self.journal.of(incident["id"]))
 
     def _all_phones(self) -> list[FamilyPhone]:
         return [*self.phones.values(), *self.homes.values()]
@@ -203,15 +207,3 @@ class Scene:
 def _went_on(leg: Leg, at: float) -> bool:
     """It goes on, or it was Asterisk that ended it just now (a clean stop says BYE)."""
     return leg.ended_at is None or (leg.ended_by == "asterisk" and at - leg.ended_at < 3)
-
-
-def settled(incident: dict[str, Any]) -> bool:
-    family = [leg for leg in incident["legs"] if leg["role"] == "family"]
-    if any(leg["accepted_at"] and not leg["ended_at"] for leg in family):
-        return True
-    if not all(leg["state"] in ("ended", "waiting") for leg in family):
-        return False
-    given_up = any(
-        e["kind"] == "incident.escalated" and e.get("why") == "family_not_reached" for e in incident["events"]
-    )
-    return given_up or any(leg["outcome"] == "talked" for leg in family)
