@@ -35,7 +35,7 @@ SEED = int(os.environ.get("CHAOS_SEED", "12349"))
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "1000"))
 """No new round is begun after so many."""
 TALLY = os.environ.get("CHAOS_TALLY", "")
-A_ROUND = 6
+A_ROUND = 8
 """Faults in one round."""
 SHORT = (
     Fault.ENGINE_KILLED, Fault.DATABASE_LOCKED, Fault.CABLE_CUT, Fault.CLOCK_BACK, Fault.ASTERISK_KILLED,

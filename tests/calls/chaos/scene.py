@@ -47,7 +47,7 @@ class Scene:
         """Break these, one after the other, while the alarms come; what was violated."""
         async with asyncio.TaskGroup() as deeds:
             for person in self.people:
-                deeds.create_task(self._alarm(person, within_s=2.5 * len(faults)))
+                deeds.create_task(self._alarm(person, within_s=3.5 * len(faults)))
             deeds.create_task(self._break(faults))
         await self._at_rest()
         await asyncio.sleep(LINGER_S)
