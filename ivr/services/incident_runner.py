@@ -196,7 +196,9 @@ class IncidentRunner:
             self._gate.family_done(view.id)
         if may is cascade.Order.HOLD:
             return 1.0
-        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s)
+        waits = (
+            staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s, family.look_again_s,
+        )  # fmt: skip
         ringing = [max(1.0, (until - self._now()).total_seconds()) for _, until in _ringing(view)]
         return min([AUDIT_S, *(wait or AUDIT_S for wait in waits), *ringing])
 
@@ -212,7 +214,7 @@ class IncidentRunner:
         policy = self._policy.family
         legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
         parallel = max(policy.parallel, len(legs)) if everybody else policy.parallel
-        return cascade.next_step(legs, replace(policy, parallel=parallel), may)
+        return cascade.next_step(legs, replace(policy, parallel=parallel), may, self._now())
 
     def _call_staff(
         self, view: IncidentView, staff: staffing.StaffingStep, seats: Mapping[str, str]
