@@ -57,11 +57,17 @@ bench: setup-dev tools ## 性能测量 measure this machine
 	@$(BIN)/ivr bench
 
 CHAOS_KILLS ?= 300
-chaos: setup-dev tools ## 随机击杀 hundreds of random kills, and what must hold whatever is killed
-	@CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest -s tests/calls/test_chaos.py
+CHAOS_SYSTEMS ?= 3
+CHAOS_SEED ?= 12349
+CHAOS_TALLY ?= $(abspath build)/chaos.jsonl
+chaos: setup-dev tools ## 随机故障 hundreds of random faults, and what must hold whatever is broken
+	@rm -f $(CHAOS_TALLY); for n in $$(seq 1 $(CHAOS_SYSTEMS)); do \
+	  CHAOS_KILLS=$$(( ($(CHAOS_KILLS) + $(CHAOS_SYSTEMS) - 1) / $(CHAOS_SYSTEMS) )) CHAOS_SEED=$$(( $(CHAOS_SEED) + n )) \
+	  CHAOS_TALLY=$(CHAOS_TALLY) $(BIN)/python -m pytest -s -q tests/calls/test_chaos.py & done; wait
+	@$(BIN)/python -m tests.calls.chaos.tally $(CHAOS_TALLY) $(CHAOS_SYSTEMS)
 
 tools: $(DEV)
-	@$(BIN)/python -m ivr.asterisk.portable ensure asterisk sipp chromium
+	@$(BIN)/python -m ivr.asterisk.portable ensure asterisk sipp chromium faketime
 
 clean: ## 清除环境与下载 remove what was built and fetched; data in var/ stays
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info $(CONSOLE_JS)/node_modules

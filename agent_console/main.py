@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
@@ -23,6 +24,7 @@ from agent_console.metrics import Metrics
 from agent_console.pages import assets
 from agent_console.pages.render import Pages
 from agent_console.security import add_headers
+from ivr.clock import clock
 from ivr.errors import StartError
 from ivr.services.ports import StoreUnavailable
 from ivr.settings import Settings
@@ -142,6 +144,8 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> None:
 async def main(settings: Settings) -> int:
     """Serve until cancelled."""
     async with Store(settings.effective_database_url, name="console") as store:
+        with contextlib.suppress(Exception):
+            clock.not_before(await Journal(store).last_at())
         # No access log: addresses and paths of people belong in no file; /metrics has the counts.
         runner = web.AppRunner(build_app(settings, store), access_log=None, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()

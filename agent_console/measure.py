@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -12,6 +11,7 @@ from agent_console.errors import Handler
 from agent_console.eyes import MASKED
 from agent_console.queries import board, queue
 from agent_console.status import SECOND_EAR_COUNTS, SECOND_EAR_STATES, read_parts, read_speech
+from ivr import clock
 
 
 @web.middleware
@@ -39,7 +39,7 @@ async def refresh(app: web.Application) -> None:
     metrics.set_groups(metrics.incidents, {name: attention[name] for name in board.ATTENTION})
     metrics.set_groups(metrics.seats, {name: seats[name] for name in ("ready", "paused", "away")})
     metrics.waiting.set(len(waiting))
-    now = datetime.now(UTC)
+    now = clock.now()
     metrics.longest.set(max(((now - call.since).total_seconds() for call in waiting), default=0.0))
     metrics.journal.set(await app[keys.JOURNAL].last_seq())
     speech = read_speech(app[keys.SETTINGS].data_dir)

@@ -16,6 +16,8 @@ from ivr.settings import PROJECT_ROOT, Settings
 
 OK, WARNING, BLOCK = "✓", "!", "✗"
 OLDEST_PYTHON = (3, 11)
+A_DAYS_MB = 800
+"""20 incidents of 10 minutes, three people and the room: 0.96 MB a minute each. More where the last day had more."""
 CLOCK_FLOOR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -97,6 +99,37 @@ def _data_dir(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding(OK, f"磁盘剩余 {free} MB", f"{free} MB of disk left")
+
+
+def _recordings(settings: Settings) -> Iterator[Finding]:
+    """Never a reason not to start: whatever is wrong with a file, nobody stays outside a room for it."""
+    if not settings.record_rooms:
+        yield Finding(OK, "会议室不录音（record_rooms 关闭）", "rooms are not recorded (record_rooms is off)")
+        return
+    folder = settings.recordings_dir
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(
+            WARNING,
+            f"录音文件夹 {folder} 不可写，通话照常，但没有录音",
+            f"{folder} cannot be written: calls go on, nothing is recorded",
+        )
+        return
+    free = shutil.disk_usage(there).free // 1_000_000
+    need = max(A_DAYS_MB, _last_day_mb(folder))
+    short = free < need
+    yield Finding(
+        WARNING if short else OK,
+        f"录音一天约需 {need} MB，磁盘剩余 {free} MB" + ("，不够：请清理或设 recordings_keep_days" if short else ""),
+        f"a day of recordings takes about {need} MB, {free} MB are left"
+        + (": not enough, make room or set recordings_keep_days" if short else ""),
+    )
+
+
+def _last_day_mb(folder: Path) -> int:
+    since = time.time() - 24 * 3600
+    files = (path.stat() for path in folder.rglob("*.wav"))
+    return sum(file.st_size for file in files if file.st_mtime >= since) // 1_000_000
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -346,6 +379,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _python,
     _asterisk,
     _data_dir,
+    _recordings,
     _ports,
     _database,
     _duty_phone,

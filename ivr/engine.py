@@ -15,6 +15,7 @@ from ivr.asterisk.link import AsteriskLink, Item
 from ivr.asterisk.listening import WaitingEars
 from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
+from ivr.clock import clock
 from ivr.domain.cascade import CascadePolicy
 from ivr.domain.offer import OfferPolicy
 from ivr.domain.package import WORSE
@@ -280,6 +281,8 @@ async def main(settings: Settings) -> None:
     """`ivr engine`."""
     async with Store(settings.effective_database_url, name="engine") as store:
         engine = Engine(settings, store)
+        with contextlib.suppress(Exception):
+            clock.not_before(await engine.journal.last_at())
         try:
             await engine.run()
         finally:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from agent_console.live.client import Client, Fragment
 from agent_console.metrics import Metrics
 from agent_console.ports import Journal, JournalEvent
+from ivr import clock
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ class Hub:
             for client in self._clients:
                 client.reached(reached)
             if oldest is not None and names:
-                self._metrics.behind.observe(max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
+                self._metrics.behind.observe(max(0.0, (clock.now() - oldest).total_seconds()))
             took = time.monotonic() - began
             await asyncio.sleep(max(0.0, ROUND_S - took, min(MOST_REST_S, REST * took)))
 

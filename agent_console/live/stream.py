@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from agent_console.live.hub import Hub
 from agent_console.live.render import names_for
 from agent_console.validation import Refused
 from agent_console.who import person
+from ivr import clock
 
 BEAT_S = 4.0  # the page says that it is stale after 10 s of silence
 WRITE_PATIENCE_S = 10.0
@@ -66,7 +66,7 @@ def _beat(hub: Hub) -> bytes:
     """Also a comment line: what stands between us and the browser sees life either way."""
     if not hub.is_fresh:
         return b": not fresh\n\n"
-    now = datetime.now(UTC)
+    now = clock.now()
     return (
         f': beat\nevent: beat\ndata: <time id="clock" data-now="{now.isoformat()}">'
         f"{now.astimezone():%H:%M:%S}</time>\n\n"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from sqlalchemy import Connection, and_, or_, select
 
 from agent_console.api.shapes import AgentOut, WaitingOut
 from agent_console.eyes import Eyes
 from agent_console.queries import elders
+from ivr import clock
 from ivr.store.tables import agent, call, ticket
 
 SHOWN = 200
@@ -30,7 +30,7 @@ def waiting(conn: Connection, eyes: Eyes) -> list[WaitingOut]:
         .limit(SHOWN)
     ).all()
     known = elders.short(conn, {no for row in rows for no in (row.elder_no, *(row.elder_choices or ())) if no}, eyes)
-    now = datetime.now(UTC)
+    now = clock.now()
     return [
         WaitingOut(
             call_id=row.id,

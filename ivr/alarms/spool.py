@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from ivr.services.ticket_desk import TicketDesk
 log = logging.getLogger(__name__)
 POLL_S = 0.5
 MAX_BYTES = 10_000
+RESERVED, BLANK_BYTES = 64, 4096
+"""One block each: calls that can be put on record while the disk is full and the engine cannot write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,23 @@ def parse(raw: bytes, node: str) -> SpooledCall:
     return SpooledCall(at, arrived, bool(data.get("room")))
 
 
+def keep_reserve(folder: Path) -> None:
+    """Blank files for the lifeline: with the disk full a call is written onto one of them."""
+    reserve = folder.with_name("spool-reserve")
+    try:
+        reserve.mkdir(parents=True, exist_ok=True)
+        missing = {f"{n:03d}.blank" for n in range(RESERVED)} - set(os.listdir(reserve))
+        for name in sorted(missing):
+            fresh = reserve / f"{name}.new"
+            try:
+                fresh.write_bytes(b" " * BLANK_BYTES)
+                fresh.rename(reserve / name)
+            finally:
+                fresh.unlink(missing_ok=True)
+    except OSError as exc:
+        log.error("no reserve for the lifeline now: %s", exc.strerror)
+
+
 class SpoolWatch:
     """Looks twice a second: a hung engine that wakes up finds its spool without a restart."""
 
@@ -63,6 +83,7 @@ class SpoolWatch:
 
     async def run(self) -> None:
         while True:
+            await asyncio.to_thread(keep_reserve, self._folder)
             for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("*.json"))):
                 try:
                     await self._take(path)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
 import time
 from collections.abc import Callable
 
+from ivr.asterisk.agi_protocol import AgiProtocolError, AgiReply
 from ivr.asterisk.agi_speech import ChooseEngine, Ear, Question, no_ears
 from ivr.asterisk.fastagi import AgiSession
 from ivr.callflows.call import Answer, CallerHungUp, Expect, Key, NoInput
@@ -80,7 +82,7 @@ class AgiCall:
 
     async def _stream(self, prompt: str, keys: str) -> str | None:
         await self.renew(self._seconds(prompt))
-        reply = await self._agi.command("STREAM FILE", prompt, keys)
+        reply = await self._in_time(self._seconds(prompt), "STREAM FILE", prompt, keys)
         if reply.result < 0:
             raise CallerHungUp
         if reply.result == 0 and not reply.endpos:
@@ -89,11 +91,20 @@ class AgiCall:
 
     async def _wait_for_digit(self, within_s: float, keys: str) -> str | None:
         await self.renew(within_s)
-        reply = await self._agi.command("WAIT FOR DIGIT", str(int(within_s * 1000)))
+        reply = await self._in_time(within_s, "WAIT FOR DIGIT", str(int(within_s * 1000)))
         if reply.result < 0:
             raise CallerHungUp
         digit = chr(reply.result) if reply.result > 0 else ""
         return digit if digit and digit in keys else None
+
+    async def _in_time(self, for_s: float, *words: str) -> AgiReply:
+        """Asterisk waits for a key by the wall clock: set back by an hour, he would stand there for an hour, and the
+        lease with him. Then we let go, and the dialplan takes him on."""
+        try:
+            async with asyncio.timeout(for_s + 2 * LEASE_MARGIN_S):
+                return await self._agi.command(*words)
+        except TimeoutError:
+            raise AgiProtocolError("no answer in time") from None
 
     async def enter_room(self, room: str, user: str) -> None:
         await self._leave("room", IVR_ROOM=room, IVR_USER=user)

@@ -18,28 +18,59 @@ from pathlib import Path
 
 from asterisk.agi import AGI
 
+RESERVE = "spool-reserve"
+"""Folder of the blank files, beside the spool (`ivr.alarms.spool` keeps them)."""
+
 
 def write_spool(spool_dir: Path, record: dict[str, str]) -> Path:
     """One JSON file per call, complete or not there at all: written beside, synced, renamed."""
     spool_dir.mkdir(parents=True, exist_ok=True)
-    name = "".join(c for c in record["uniqueid"] if c.isalnum() or c in ".-")[:100] or "unknown"
-    descriptor, temporary = tempfile.mkstemp(dir=spool_dir, prefix=".new-")
+    target = spool_dir / f"{_file_name(record['uniqueid'])}.json"
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(record, file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:  # a full disk: the dialplan goes on to the duty phone, and no half file stays
-        os.unlink(temporary)
-        raise
-    target = spool_dir / f"{name}.json"
-    os.rename(temporary, target)
+        _written(spool_dir, json.dumps(record, ensure_ascii=False)).rename(target)
+    except OSError:  # a full disk
+        if not _on_reserve(spool_dir.with_name(RESERVE), target, json.dumps(record, ensure_ascii=False).encode()):
+            raise  # the dialplan goes on to the duty phone
     folder = os.open(spool_dir, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
     return target
+
+
+def _file_name(uniqueid: str) -> str:
+    return "".join(c for c in uniqueid if c.isalnum() or c in ".-")[:100] or "unknown"
+
+
+def _written(spool_dir: Path, text: str) -> Path:
+    descriptor, temporary = tempfile.mkstemp(dir=spool_dir, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # no half file stays
+        os.unlink(temporary)
+        raise
+    return Path(temporary)
+
+
+def _on_reserve(reserve: Path, target: Path, text: bytes) -> bool:
+    """On blocks that the engine wrote while there was room. Each is one caller's: taken by a rename."""
+    for blank in sorted(reserve.glob("*.blank")):
+        mine = blank.with_suffix(f".{os.getpid()}")
+        try:
+            blank.rename(mine)
+        except FileNotFoundError:
+            continue
+        with mine.open("r+b") as file:
+            file.write(text.ljust(mine.stat().st_size))  # JSON may be followed by spaces
+            file.flush()
+            os.fsync(file.fileno())
+        mine.rename(target)
+        return True
+    return False
 
 
 def main() -> int:

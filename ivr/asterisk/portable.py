@@ -37,7 +37,9 @@ CHROMIUM = Recipe(
     1000,
     leave_out=("libc6_", "libllvm15_", "libgl1-mesa-dri_"),
 )
-RECIPES = {recipe.name: recipe for recipe in (ASTERISK, SIPP, CHROMIUM)}
+# For `make chaos` alone: loaded into programs of the host and of the other trees, hence an old suite and no libc6.
+FAKETIME = Recipe("faketime", ("libfaketime",), "bookworm", 50, leave_out=("libc6_",))
+RECIPES = {recipe.name: recipe for recipe in (ASTERISK, SIPP, CHROMIUM, FAKETIME)}
 
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>{root}/usr/share/fonts</dir><cachedir>{root}/var/cache/fontconfig</cachedir>
@@ -162,6 +164,12 @@ def chromium_command(settings: ToolSettings, progress: Progress = silent) -> tup
     return [str(root / "usr/lib/chromium/chromium-headless-shell"), *flags], env
 
 
+def faketime_library(settings: ToolSettings, progress: Progress = silent) -> Path:
+    """What `LD_PRELOAD` names, so that a test can step the clock of what it starts, and nobody else's."""
+    root = ensure("faketime", settings, progress)
+    return root / "usr" / "lib" / _triplet() / "faketime" / "libfaketimeMT.so.1"
+
+
 def _own_loader(root: Path, program: str) -> list[str]:
     """Start a program of a tree with the C library of that tree, whatever the host's is."""
     loaders = [*root.glob("usr/lib64/ld-linux-*.so.*"), *root.glob("usr/lib/ld-linux-*.so.*")]
@@ -214,7 +222,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[:1] != ["ensure"] or not words[1:] or set(words[1:]) - set(RECIPES):
         print(f"usage: python -m ivr.asterisk.portable ensure {'|'.join(RECIPES)} …", file=sys.stderr)
         return 2
-    getters = {"asterisk": asterisk_command, "sipp": sipp_command, "chromium": chromium_command}
+    getters = {
+        "asterisk": asterisk_command,
+        "sipp": sipp_command,
+        "chromium": chromium_command,
+        "faketime": faketime_library,
+    }
     try:
         settings = load_settings()
         for name in words[1:]:

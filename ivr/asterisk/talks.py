@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ivr import clock
 from ivr.asterisk.ami import AmiEvent
 from ivr.asterisk.snapshot import Channel
 
@@ -40,7 +41,7 @@ class Talks:
         extension = extension_of(seat)
         if caller.startswith(CALLERS) and extension:
             self._by_extension[extension] = Talk(
-                extension, event["uniqueid"], caller, event["destuniqueid"], seat, datetime.now(UTC)
+                extension, event["uniqueid"], caller, event["destuniqueid"], seat, clock.now()
             )
 
     def gone(self, uniqueid: str) -> None:
@@ -67,7 +68,7 @@ class Talks:
                 continue
             extension = extension_of(seat.name)
             known = self._by_extension.get(extension)
-            since = known.since if known and known.caller_uniqueid == caller.uniqueid else datetime.now(UTC)
+            since = known.since if known and known.caller_uniqueid == caller.uniqueid else clock.now()
             found[extension] = Talk(extension, caller.uniqueid, caller.name, seat.uniqueid, seat.name, since)
         self._by_extension = found
 

@@ -131,6 +131,8 @@ class LegView:
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
     ever_accepted: bool = False
+    ring_until: datetime | None = None
+    """Asterisk has given this dial up by then; where it has not, its clock was set back."""
     outcome: Outcome | None = None
     available: bool = True
     wish: Wish | None = None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from ivr import clock
 from ivr.domain.recordings import named
 from ivr.record.shelf import STILL_S, Found, Shelf
 from ivr.services.ports import StoreUnavailable
@@ -48,7 +49,7 @@ class Recordings(Protocol):
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return clock.now()
 
 
 class RecordingWatch:

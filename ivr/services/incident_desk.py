@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+from ivr import clock
 from ivr.domain import recall
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
@@ -42,7 +41,7 @@ class IncidentDesk:
 
     async def family_prompt(self, incident_id: str, *, speech: bool = False) -> str:
         """What a relative is asked with; `speech`: where an answer by voice is understood too."""
-        view = await self._legs.view(incident_id, datetime.now(UTC))
+        view = await self._legs.view(incident_id, clock.now())
         if view is not None and view.worse:
             return "family/worse"
         if self._spoken is None:
@@ -54,7 +53,7 @@ class IncidentDesk:
 
     async def elder_prompt(self, incident_id: str) -> str:
         """What the elder hears whom we call: a person is on the line, or we are looking for one."""
-        view = await self._legs.view(incident_id, datetime.now(UTC))
+        view = await self._legs.view(incident_id, clock.now())
         staff = view.of(Role.AGENT, Role.SUPERVISOR) if view else []
         return "elder/call_back" if any(leg.live and leg.accepted_at for leg in staff) else "elder/line_lost"
 
@@ -68,7 +67,7 @@ class IncidentDesk:
 
     async def is_recall(self, incident_id: str) -> bool:
         """Whether we call the elder because somebody is on the way to him; not for a person who waits for him."""
-        view = await self._legs.view(incident_id, datetime.now(UTC))
+        view = await self._legs.view(incident_id, clock.now())
         if view is None or not recall.is_awaited(view):
             return False
         lost = view.elder_lost_since is not None and not view.elder_met
@@ -103,7 +102,7 @@ class IncidentDesk:
         """None when this relative is in the room from now on, else the prompt that says why not."""
         if await self._legs.accept(attempt, only_first=self._one_relative):
             return None
-        view = await self._legs.view(incident_id, datetime.now(UTC))
+        view = await self._legs.view(incident_id, clock.now())
         return "family/false_alarm" if view and view.family == Family.CANCELLED else "family/already_answered"
 
     async def declined(self, attempt: str) -> None:

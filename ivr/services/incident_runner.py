@@ -11,9 +11,10 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from ivr import clock
 from ivr.domain import cascade, recall, redial, staffing
 from ivr.domain.incident import IncidentView, LegState, Outcome, Role
 from ivr.domain.numbers import is_dialable
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 # Every open incident is looked at again after this, whatever was missed.
 AUDIT_S = 15.0
 AFTER_FAULT_S = 1.0
+RING_OVER_S = 5.0
+"""Asterisk ends a dial by the wall clock: set back by an hour, a phone would ring for an hour, and the next wait."""
 URGENCY = {"service.urgent_help": 2, "service.medical": 1}
 """Of an ordinary call by its ticket's category; all others are 0. Who breaks in takes the least urgent."""
 
@@ -44,7 +47,16 @@ class RunnerPolicy:
 
 
 def _utc_now() -> datetime:
-    return datetime.now(UTC)
+    return clock.now()
+
+
+def _ringing(view: IncidentView) -> list[tuple[str, datetime]]:
+    """Attempts that ring, and until when they may."""
+    return [
+        (leg.attempt_id, leg.ring_until)
+        for leg in view.legs
+        if leg.live and leg.state in (LegState.DIALLED, LegState.RINGING) and leg.attempt_id and leg.ring_until
+    ]
 
 
 class IncidentRunner:
@@ -169,6 +181,7 @@ class IncidentRunner:
             *(self._dial(view, Role.FAMILY, by_id[one].phone, policy.family_ring_s) for one in relatives),
             *(self._dial(view, role, phone, policy.helper_ring_s, name) for role, phone, name in helped.dial),
             self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]),
+            self._stop_late(view),
         ]
         reached = any(leg.ever_accepted for leg in view.of(Role.FAMILY))
         if family.exhausted and view.of(Role.FAMILY) and not reached:
@@ -183,8 +196,11 @@ class IncidentRunner:
             self._gate.family_done(view.id)
         if may is cascade.Order.HOLD:
             return 1.0
-        waits = (staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s)
-        return min(AUDIT_S, *(wait or AUDIT_S for wait in waits))
+        waits = (
+            staff.look_again_s, again.look_again_s, helped.look_again_s, recalled.look_again_s, family.look_again_s,
+        )  # fmt: skip
+        ringing = [max(1.0, (until - self._now()).total_seconds()) for _, until in _ringing(view)]
+        return min([AUDIT_S, *(wait or AUDIT_S for wait in waits), *ringing])
 
     def _family_order(self, view: IncidentView) -> cascade.Order:
         return cascade.order(
@@ -198,7 +214,7 @@ class IncidentRunner:
         policy = self._policy.family
         legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
         parallel = max(policy.parallel, len(legs)) if everybody else policy.parallel
-        return cascade.next_step(legs, replace(policy, parallel=parallel), may)
+        return cascade.next_step(legs, replace(policy, parallel=parallel), may, self._now())
 
     def _call_staff(
         self, view: IncidentView, staff: staffing.StaffingStep, seats: Mapping[str, str]
@@ -248,7 +264,7 @@ class IncidentRunner:
         return Turn(self._telephony.idle_seats(), len(view.legs), duty=True)
 
     async def _dial(self, view: IncidentView, role: Role, phone: str, ring_s: float, name: str = "") -> None:
-        attempt = await self._legs.begin_attempt(view.id, role, phone, name=name)
+        attempt = await self._legs.begin_attempt(view.id, role, phone, name=name, lease_s=ring_s + RING_OVER_S)
         if attempt is None:
             return
         try:
@@ -286,6 +302,13 @@ class IncidentRunner:
             await self._legs.ended(attempt, Outcome.FAILED)
         except DialDoubtful:
             log.warning("incident %s: a break-in is in doubt, reconciliation will tell", view.id)
+
+    async def _stop_late(self, view: IncidentView) -> None:
+        now = self._now()
+        for attempt, until in _ringing(view):
+            if until <= now:
+                await self._legs.mark(attempt, Outcome.NO_ANSWER)
+                await self._telephony.hang_up(attempt)
 
     async def _cancel(self, view: IncidentView, leg_ids: list[str]) -> None:
         for leg in view.legs:

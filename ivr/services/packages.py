@@ -10,9 +10,10 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
+from ivr import clock
 from ivr.services.ports import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class PackageSender:
     async def _round(self, group: asyncio.TaskGroup) -> float:
         await self._packages.tell_again(ambulance=self._ambulance is not None)
         due = await self._packages.next_due()
-        now = datetime.now(UTC)
+        now = clock.now()
         if due is not None and due <= now:
             # One that hangs must hold no other up: each is a task, and the lease keeps it from being taken twice.
             for parcel in await self._packages.lease(AT_ONCE, LEASE_S):

@@ -56,6 +56,10 @@ class Legs(Protocol):
     async def ended(
         self, uniqueid: str, outcome: Outcome, *, cause: int | None = None, torn: bool = False
     ) -> str | None: ...
+    async def torn(self, within_s: float) -> int:
+        """Legs that ended within the last seconds were cut by Asterisk's own end."""
+        ...
+
     async def mark(self, uniqueid: str, outcome: Outcome) -> None: ...
 
 

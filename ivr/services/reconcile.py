@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from ivr import clock
 from ivr.domain.incident import Outcome
 from ivr.services.ports import Calls, Legs
 
@@ -33,6 +34,13 @@ async def place_callers(calls: Calls, waiting: Mapping[str, int], with_whom: Map
             await calls.returned(uniqueid, seat)
 
 
+def _on_our_time(started: datetime | None, now: datetime) -> datetime | None:
+    """Asterisk says by the wall clock when it began; our stamps may be ahead of that. A clock that was set back since
+    makes it begin in the future: then nothing is known."""
+    up_s = (datetime.now(UTC) - started).total_seconds() if started is not None else -1.0
+    return now - timedelta(seconds=up_s) if up_s >= 0 else None
+
+
 async def reconcile(
     channels: Mapping[str, str],
     legs: Legs,
@@ -48,10 +56,11 @@ async def reconcile(
     A leg whose channel is gone ends as `lost` unless its fate was known: a lost dial is made again. One that is older
     than Asterisk itself was torn: whoever was in the room has been lost too.
     """
-    now = datetime.now(UTC)
+    now = clock.now()
+    started = _on_our_time(asterisk_started, now)
     mended = 0
     for uniqueid, since in (await legs.live()).items():
-        torn = asterisk_started is not None and since < asterisk_started
+        torn = started is not None and since < started
         if uniqueid in channels:
             if channels[uniqueid].lower() == "up":
                 await legs.answered(uniqueid)

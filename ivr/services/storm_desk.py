@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ivr import clock
 from ivr.domain import storm
 from ivr.domain.incident import IncidentView, Outcome, Role
 from ivr.domain.numbers import is_dialable
@@ -55,7 +56,7 @@ class StormDesk:
         policy: StormPolicy,
         *,
         ring_s: float = 25.0,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = lambda: clock.now(),
     ) -> None:
         self._records = records
         self._legs = legs

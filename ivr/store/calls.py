@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 from ulid import ULID
 
+from ivr import clock
 from ivr.domain.incident import ArrivedCall
 from ivr.store.db import Store
 from ivr.store.prepared import Prepared, inserting
@@ -111,7 +112,7 @@ class SqlCalls:
 
     def answered(self, call_id: str) -> None:
         """Answered now. Nobody waits for this stamp: the caller hears the greeting meanwhile."""
-        at = datetime.now(UTC)
+        at = clock.now()
         self._store.write_later(lambda tx: self._set_once(tx, call_id, "answered_at", "call.answered", at=at))
 
     async def queued(self, uniqueid: str, position: int) -> None:

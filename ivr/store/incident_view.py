@@ -93,6 +93,7 @@ def incident_view(conn: Connection, incident_id: str, now: datetime) -> Incident
                 accepted_at=row.accepted_at,
                 ended_at=row.ended_at,
                 ever_accepted=any(a.accepted_at is not None and a.outcome != Outcome.LOST for a in own),
+                ring_until=last.lease_until if last and last.lease_owner != CALLER else None,
                 outcome=Outcome(row.outcome) if row.outcome else None,
                 available=reachable.get(row.phone, True),
                 wish=wish_of(row, every),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -252,7 +252,7 @@ def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -
             location=new.location,
             idempotency_key=key,
             fingerprint=said,
-            clock_off_s=clock_off_s(new, tx.now, clock_tolerance_s),
+            clock_off_s=clock_off_s(new, datetime.now(UTC), clock_tolerance_s),
         )
     )
     triage.alarm_came(tx, incident_id, new.kind, location=new.location, telephoned=new.call is not None, quiet=quiet)
@@ -267,8 +267,8 @@ def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -
     call_id = None
     if new.call is not None:
         call_id = calls.add(tx, new.call, kind="emergency", elder_no=match.elder_no, incident_id=incident_id)
-        if not new.needs_look:  # a spooled call is over: no line of it is live
-            _add_elder_line(tx, incident_id, new)
+        # Of a call that only the lifeline saw too: where its channel is gone reconciliation ends it, and he is called.
+        _add_elder_line(tx, incident_id, new)
     return Raised(incident_id, joined, call_id=call_id)
 
 

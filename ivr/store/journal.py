@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from ivr.clock import clock
 from ivr.store.db import Store, StoreUnavailable
 from ivr.store.tables import event
 from ivr.store.tx import Tx
@@ -54,6 +55,11 @@ class Journal:
         async with self._store.read() as conn:
             return await conn.scalar(select(func.max(event.c.seq))) or 0
 
+    async def last_at(self) -> datetime | None:
+        """The newest stamp on record: where our time goes on (`ivr.clock`)."""
+        async with self._store.read() as conn:
+            return await conn.scalar(select(event.c.at).order_by(event.c.seq.desc()).limit(1))
+
     async def after(self, seq: int, limit: int = 500, *, incident_id: str | None = None) -> list[Event]:
         """Events with a greater sequence number, oldest first."""
         query = select(event).where(event.c.seq > seq).order_by(event.c.seq).limit(limit)
@@ -87,6 +93,7 @@ class Journal:
                 log.warning("the journal cannot be read: %s", type(exc).__name__)
             seq = batch[-1].seq if len(batch) == BATCH else last
             if batch:
+                clock.not_before(max(one.at for one in batch))
                 yield batch
             if len(batch) < BATCH:
                 await self._store.doorbell.wait()

@@ -25,6 +25,15 @@ _FIND = (
     .join(leg, leg.c.id == leg_attempt.c.leg_id)
     .where(leg_attempt.c.node == bindparam("node"), leg_attempt.c.uniqueid == bindparam("uniqueid"))
 )
+# Hung up by Asterisk, or refused because it takes no new calls any more: both look like a person's doing.
+_PERHAPS_TORN = (
+    Outcome.TALKED,
+    Outcome.HUNG_UP,
+    Outcome.NOT_CONFIRMED,
+    Outcome.NO_ANSWER,
+    Outcome.UNREACHABLE,
+    Outcome.FAILED,
+)
 
 
 class SqlLegs:
@@ -230,6 +239,29 @@ class SqlLegs:
                 cause=cause,
             )
             return str(found.incident_id)
+
+        return await self._store.write(change)
+
+    async def torn(self, within_s: float) -> int:
+        """Asterisk is being stopped: who ended just now did not hang up. As far as we know: one too many is dialled
+        again rather than one too few."""
+
+        def change(tx: Tx) -> int:
+            rows = tx.conn.execute(
+                select(leg_attempt.c.id, leg_attempt.c.leg_id, leg_attempt.c.incident_id, leg.c.role)
+                .join(leg, leg.c.id == leg_attempt.c.leg_id)
+                .where(
+                    leg_attempt.c.node == self._node,
+                    leg_attempt.c.ended_at >= tx.now - timedelta(seconds=within_s),
+                    leg_attempt.c.outcome.in_(_PERHAPS_TORN),
+                )
+            ).all()
+            for row in rows:
+                tx.conn.execute(update(leg_attempt).where(leg_attempt.c.id == row.id).values(outcome=Outcome.LOST))
+                ended = (leg.c.id == row.leg_id, leg.c.state == LegState.ENDED)
+                tx.conn.execute(update(leg).where(*ended).values(outcome=Outcome.LOST))
+                tx.event("leg.torn", incident_id=row.incident_id, leg_id=row.leg_id, role=row.role)
+            return len(rows)
 
         return await self._store.write(change)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from ivr import clock
 from ivr.store import chain
 from ivr.store.prepared import inserting
 from ivr.store.tables import event
@@ -34,7 +35,7 @@ class Tx:
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
-        self.now = datetime.now(UTC)
+        self.now = clock.now()
         self._events: list[EventRow] = []
         self.written: list[EventRow] = []
 

@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, insert, select, update
 from ulid import ULID
 
+from ivr import clock
 from ivr.store.db import Store
 from ivr.store.tables import agent, api_token, app_user, session
 from ivr.store.tx import Tx
@@ -146,7 +147,7 @@ class SqlUsers:
                     .join(session, session.c.user_id == app_user.c.id)
                     .where(
                         session.c.token_hash == token_hash(token),
-                        session.c.expires_at > datetime.now(UTC),
+                        session.c.expires_at > clock.now(),
                         app_user.c.disabled_at.is_(None),
                     )
                 )

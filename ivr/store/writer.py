@@ -17,10 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
+from ivr.clock import clock
 from ivr.services.ports import StoreUnavailable
 from ivr.store import dialects
+from ivr.store.tables import event
 from ivr.store.tx import EventRow, Tx
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Job:
         return self.done is not None and self.done.done()
 
 
+_NEWEST = select(event.c.at).order_by(event.c.seq.desc()).limit(1)
 _Result = tuple[Any, Exception | None]
 
 
@@ -120,6 +123,8 @@ class Writer:
         alone = len(jobs) == 1
         with conn.begin() as transaction:
             dialects.take_turn(conn)
+            if clock.is_ahead:  # another process may be further ahead: what is written later must not be earlier
+                clock.not_before(conn.scalar(_NEWEST))
             cursor = conn.connection.cursor()
             for job in jobs:
                 if job.given_up:  # while we waited for our turn

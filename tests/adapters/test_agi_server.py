@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ivr.asterisk import agi_call
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.agi_protocol import AgiProtocolError
 from ivr.asterisk.fastagi import AgiServer, AgiSession
@@ -374,3 +375,24 @@ async def test_minus_one_in_mid_prompt_is_a_caller_who_hung_up(port: int, verb: 
     sent = await journey(port, flow, {verb: b"200 result=-1\n"})
     assert ended == ["hung up"]
     assert sent[-1].startswith(verb)
+
+
+async def test_a_key_that_asterisk_awaits_for_ever_is_not_awaited_by_us(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts by the wall clock, which was set back: our end closes, and the dialplan takes the caller on."""
+    monkeypatch.setattr(agi_call, "LEASE_MARGIN_S", 0.1)
+
+    async def asks(session: AgiSession) -> None:
+        await AgiCall(session, lambda _prompt: 0.1).ask("family/alarm", Expect("12"), within_s=0.1, repeats=1)
+
+    async with served(port, asks) as server, AsteriskSide(port) as asterisk:
+        await asterisk.say(greeting())
+        while not (await asterisk.command()).startswith("WAIT FOR DIGIT"):
+            await asterisk.say(b"200 result=0 endpos=1\n")
+        assert asterisk.commands[-1].startswith("WAIT FOR DIGIT")
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            assert await asterisk.command() == "", "closed"
+        assert time.monotonic() - began < 2
+        await until_quiet(server)

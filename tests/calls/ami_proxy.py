@@ -28,6 +28,10 @@ class AmiProxy:
     async def mend(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
 
+    @property
+    def is_whole(self) -> bool:
+        return self._server is not None
+
     def cut(self) -> None:
         """Both sides are reset; who connects is refused until `mend`."""
         if self._server is not None:

@@ -50,7 +50,9 @@ class Child:
 class Nursery:
     """One for each test process; its own process is started with the first child."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        """`env`: added for the nursery itself; what a library reads when it is loaded must be there before the fork."""
+        self._env = dict(env or {})
         self.ended: dict[int, int] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._born = threading.Condition()
@@ -75,8 +77,9 @@ class Nursery:
 
     def _open(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.calls.nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
-        )
+            [sys.executable, "-m", "tests.calls.nursery"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, **self._env},
+        )  # fmt: skip
         atexit.register(self._process.kill)
         threading.Thread(target=self._listen, daemon=True, name="nursery").start()
 

@@ -22,6 +22,7 @@ class Place:
     options: dict[str, str] = field(default_factory=dict)
     engine_options: dict[str, str] = field(default_factory=dict)
     speech: bool = False
+    clock_env: dict[str, str] = field(default_factory=dict)
 
     async def __aenter__(self) -> tuple[System, Town]:
         self.system = System(
@@ -31,6 +32,7 @@ class Place:
             with_speech=self.speech,
             options=self.options,
             engine_options=self.engine_options,
+            clock_env=self.clock_env,
         )
         await self.system.__aenter__()
         s = self.system.settings

@@ -102,6 +102,8 @@ class System:
     options: dict[str, str] = field(default_factory=dict)
     engine_options: dict[str, str] = field(default_factory=dict)
     """What only the engine sees: it can be sent round by a port that a test listens on."""
+    clock_env: dict[str, str] = field(default_factory=dict)
+    """What gives every part a wall clock that the test can step (`tests/calls/chaos/clock.py`)."""
 
     def __post_init__(self) -> None:
         rtp = self.ports.take_range(120)
@@ -125,6 +127,7 @@ class System:
         self.agents: dict[str, str] = {}
         self.token = ""
         self._program: AsteriskProgram | None = None
+        self._nursery = Nursery(self.clock_env) if self.clock_env else _nursery
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -172,12 +175,19 @@ class System:
 
     async def start(self, part: str, program: Sequence[str] = ()) -> None:
         """`program`: Python's arguments, in place of the part as it is shipped."""
+        await self.launch(part, program)
+        await self.is_up(part)
+
+    async def launch(self, part: str, program: Sequence[str] = ()) -> None:
+        """Start it, and do not wait for it."""
         if program or "PYTEST_CURRENT_TEST" not in os.environ:  # benchmarks measure what is shipped
             await self._spawn(part, [sys.executable, *(program or ["-m", "ivr.cli", part])])
         else:
             own = self.engine_options if part == "engine" else {}
             log = self.folder / "log" / f"{part}.log"
-            self.processes[part] = await _nursery.start(part, {**self.env, **own}, log)
+            self.processes[part] = await self._nursery.start(part, {**self.env, **own}, log)
+
+    async def is_up(self, part: str) -> None:
         if part == "engine":
             await self.until(self._engine_is_up, 30, "engine")
         elif part == "speech":
@@ -190,7 +200,7 @@ class System:
         with (self.folder / "log" / f"{name}.log").open("ab") as log:
             self.processes[name] = await asyncio.create_subprocess_exec(
                 *argv, stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, **self.env, **own}, start_new_session=True,
+                env={**os.environ, **self.env, **own, **self.clock_env}, start_new_session=True,
             )  # fmt: skip
 
     async def cli(self, command: str) -> str | None:

@@ -207,6 +207,27 @@ async def test_asterisk_killed_in_mid_emergency_and_started_again_rings_everybod
         await again.hang_up()
 
 
+@pytest.mark.timeout(180)
+async def test_asterisk_stopped_in_order_counts_nobody_as_tried_and_nobody_as_gone(place: MakePlace) -> None:
+    """It hangs everybody up and refuses every dial before it says that it stops."""
+    async with place([WANG], IVR_FAMILY_RING_S="20") as (system, town):
+        town.duty(DUTY, NoAnswer())
+        comes = town.family("13800000001", Answers(after_s=0.5, presses="1", presses_after_s=4))
+        second = town.family("13800000002", Declines(after_s=1))
+        body = {"source": "t", "kind": "fall", "elder_no": "E1", "idempotency_key": "t"}
+        await system.api("POST", "/alarms", body, status=201)
+        await system.leg("family", "13800000001", "accepted", within=15)
+        await system.cli("core stop now")
+        await system.processes.pop("asterisk").wait()
+        comes.behaves(NoAnswer())
+        await asyncio.gather(*(call.finish() for phone in (comes, second) for call in phone.calls))
+        rang = len(second.calls)
+        await system.start_asterisk()
+        await until_ami(system, "up")
+        await comes.called(within=8, nth=2)
+        await second.called(within=20, nth=rang + 1)
+
+
 @contextlib.contextmanager
 def locked(database: Path) -> Any:
     """Somebody holds the writing turn, as a stuck backup would."""

@@ -189,3 +189,20 @@ async def test_a_restart_drops_nobody_and_the_incident_goes_on(place: MakePlace)
         await seat.hears(DEMO / "elder_call.alaw")
         for leg in (talking, pressed, daughter.calls[0]):
             await leg.hang_up()
+
+
+async def test_whom_only_the_lifeline_heard_is_called_back_when_his_line_is_gone(place: MakePlace) -> None:
+    async with place([WANG], IVR_DUTY_PHONE="") as (system, town):
+        home = town.family("02150001111", Answers(after_s=0.5))
+        await system.kill("engine")
+        elder = await town.call("02150001111", "12349120")
+        await elder.answered(within=12)
+        await asyncio.sleep(1)
+        await system.start("engine")
+        await system.until(system.incidents, 8, "an incident")
+        await asyncio.sleep(3)
+        assert home.calls == [], "he is on the line"
+        await elder.hang_up()
+        again = await home.called(within=8)
+        await again.hears(prompt("elder/line_lost"))
+        await again.hang_up()

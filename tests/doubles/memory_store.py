@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from ivr.domain.incident import (
@@ -97,7 +97,7 @@ class MemoryLegs:
         lease_s: float = 60.0,
         uniqueid: str | None = None,
     ) -> str | None:
-        del incident_id, name, lease_s
+        del incident_id, name
         leg = next((leg for leg in self.legs if leg.phone == phone and leg.role is role), None)
         if leg is None:
             leg = LegView(f"L-{phone}", role, phone, 0, LegState.WAITING, 0)
@@ -106,6 +106,7 @@ class MemoryLegs:
             return None
         leg.attempt_id = uniqueid or f"A{next(self._serial)}-{phone}"
         leg.live, leg.state, leg.attempts, leg.dialled_at = True, LegState.DIALLED, leg.attempts + 1, datetime.now(UTC)
+        leg.ring_until = leg.dialled_at + timedelta(seconds=lease_s)
         if uniqueid is not None:
             leg.state = LegState.ANSWERED
         leg.outcome = None
@@ -136,6 +137,10 @@ class MemoryLegs:
     async def describe(self, uniqueid: str) -> tuple[Role, str] | None:
         leg = self._by_attempt(uniqueid)
         return (leg.role, ROOM) if leg else None
+
+    async def torn(self, within_s: float) -> int:
+        self.story.append(f"torn {within_s:g}")
+        return 0
 
     async def ended(
         self, uniqueid: str, outcome: Outcome, *, cause: int | None = None, torn: bool = False

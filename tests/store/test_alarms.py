@@ -189,12 +189,12 @@ async def test_same_call_told_twice_is_one_call(store: Store, incidents: SqlInci
 
 
 async def test_spooled_call_must_be_looked_at(store: Store, incidents: SqlIncidents) -> None:
-    """It came through the lifeline: nobody of us has heard it, and its line is gone."""
+    """It came through the lifeline: nobody of us has heard it. His line is a leg: cut, or hung up, he is called."""
     new = NewAlarm("lifeline", "one_key", phone="02155500001", call=_call("02155500001"), needs_look=True)
     raised = await incidents.raise_alarm(new)
     assert (await _row(store, raised.incident_id)).needs_look
     async with store.read() as conn:
-        assert await conn.scalar(select(func.count()).select_from(leg_attempt)) == 0
+        assert await conn.scalar(select(func.count()).select_from(leg_attempt)) == 1
     await incidents.looked_at(raised.incident_id, by="小李")
     await incidents.looked_at(raised.incident_id, by="小王")
     assert not (await _row(store, raised.incident_id)).needs_look

@@ -362,3 +362,24 @@ async def test_closing_without_arrival_needs_an_explanation(store: Store, incide
         await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
     await wishes.arrived(incident_id, by="李娜", at=None)
     await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
+
+
+async def test_who_ended_just_before_asterisk_said_that_it_stops_did_not_hang_up(
+    store: Store, legs: SqlLegs, incident_id: str
+) -> None:
+    """`core stop now` hangs everybody up first: a relative who was in the room is dialled again."""
+    attempt = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    assert await legs.accept(attempt, only_first=False)
+    await legs.ended(attempt, Outcome.NO_ANSWER)
+    assert (await _leg(legs, incident_id, DAUGHTER)).ever_accepted
+    declined = await _begin(legs, incident_id, Role.FAMILY, "13900000002")
+    await legs.declined(declined)
+    await legs.ended(declined, Outcome.NO_ANSWER)
+    refused = await _begin(legs, incident_id, Role.SUPERVISOR, "13700000000")
+    await legs.ended(refused, Outcome.FAILED)
+    assert await legs.torn(5.0) == 2
+    torn = await _leg(legs, incident_id, DAUGHTER)
+    assert (torn.ever_accepted, torn.outcome, torn.attempts, torn.lost) == (False, Outcome.LOST, 0, 1)
+    assert (await _leg(legs, incident_id, "13900000002")).outcome is Outcome.DECLINED, "that was his own word"
+    assert (await _kinds(store, incident_id))[-1] == "leg.torn"
+    assert await legs.torn(5.0) == 0, "once"

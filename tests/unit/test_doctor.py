@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -161,3 +162,28 @@ def test_while_it_runs_the_second_ear_is_looked_at(
 def test_the_report_counts_what_blocks() -> None:
     assert "1 must be dealt with" in report([Finding(BLOCK, "坏", "bad"), Finding(WARNING, "嗯", "hm")])
     assert "ready to run" in report([Finding(WARNING, "嗯", "hm")])
+
+
+def test_the_recordings_folder_must_be_writable_and_a_day_must_fit(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def free(megabytes: int) -> None:
+        usage = shutil.disk_usage("/")._replace(free=megabytes * 1_000_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+
+    free(10_000)
+    assert [f.mark for f in only(doctor._recordings, settings)] == [OK]
+    free(700)
+    [finding] = only(doctor._recordings, settings)
+    assert (finding.mark, "800 MB" in finding.en) == (WARNING, True)
+    free(10_000)
+    room = settings.recordings_dir / "I1"
+    room.mkdir(parents=True)
+    with (room / "room.wav").open("wb") as file:
+        file.truncate(11_000_000_000)  # a hole: no byte of it is on disk
+    [finding] = only(doctor._recordings, settings)
+    assert (finding.mark, "11000 MB" in finding.en) == (WARNING, True), "as much as the last day had"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    [finding] = only(doctor._recordings, settings)
+    assert (finding.mark, "cannot be written" in finding.en) == (WARNING, True)
+    assert [f.mark for f in only(doctor._recordings, changed(settings, record_rooms=False))] == [OK]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -243,3 +245,41 @@ def test_in_order_means_one_after_the_other() -> None:
     assert next_step(legs, CascadePolicy(parallel=1)).dial == ()
     _end(legs[0], Outcome.BUSY)
     assert next_step(legs, CascadePolicy(parallel=1)).dial == ("b",)
+
+
+def test_who_was_refused_by_the_network_rests_before_his_next_round() -> None:
+    """A trunk that is away for a second must not use up the whole family within it."""
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    first, second = _leg("first"), _leg("second", 2)
+    policy = CascadePolicy(1, 2)
+
+    def refused(leg: LegView) -> None:
+        _dial(leg)
+        _end(leg, Outcome.FAILED)
+        leg.ended_at = now
+
+    assert next_step([first, second], policy, now=now).dial == ("first",)
+    refused(first)
+    assert next_step([first, second], policy, now=now).dial == ("second",), "his turn is not held up"
+    _dial(second)
+    _end(second, Outcome.BUSY)
+    step = next_step([first, second], policy, now=now)
+    assert (step.dial, step.exhausted) == (("second",), False), "of the same round"
+    _dial(second)
+    _end(second, Outcome.BUSY)
+    step = next_step([first, second], policy, now=now)
+    assert (step.dial, step.exhausted, step.look_again_s) == ((), False, policy.failed_rest_s)
+    later = now + timedelta(seconds=policy.failed_rest_s)
+    assert next_step([first, second], policy, now=later).dial == ("first",)
+    refused(first)
+    assert next_step([first, second], policy, now=later).exhausted
+
+
+def test_nobody_s_next_round_overtakes_one_who_rests() -> None:
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    rests, ahead = _leg("rests"), _leg("ahead")
+    _dial(rests)
+    _end(rests, Outcome.FAILED)
+    rests.ended_at = now
+    ahead.attempts = 2
+    assert next_step([rests, ahead], CascadePolicy(2, 3), now=now).dial == ()

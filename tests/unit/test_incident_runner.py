@@ -290,3 +290,17 @@ async def test_the_least_urgent_of_two_ordinary_calls_by_its_ticket() -> None:
     async with scene.running():
         await until(lambda: scene.telephony.broken_in)
     assert scene.telephony.broken_in[0][0] == "1002"
+
+
+async def test_a_phone_that_asterisk_lets_ring_for_ever_is_stopped_and_the_next_is_dialled() -> None:
+    """Asterisk counts by the wall clock, which was set back by an hour."""
+    policy = replace(POLICY, family=CascadePolicy(1, 1), family_ring_s=0.1 - incident_runner.RING_OVER_S)
+    scene = Scene(*FAMILY[:2], policy=policy)
+    async with scene.running():
+        await until(lambda: FAMILY[0] in scene.dialled)
+        first = scene.legs.leg(FAMILY[0])
+        await until(lambda: f"hang up {first.attempt_id}" in scene.story, 3)
+        await scene.legs.ended(str(first.attempt_id), Outcome.NO_ANSWER)
+        scene.wake()
+        await until(lambda: FAMILY[1] in scene.dialled)
+        assert first.outcome is Outcome.NO_ANSWER

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ivr import clock
 from ivr.asterisk.ami import AmiEvent
 from ivr.asterisk.snapshot import snapshot
 from ivr.domain.incident import LegState, LegView, Outcome, Role
@@ -89,3 +90,17 @@ async def test_who_was_queued_or_got_a_person_while_nobody_listened_is_on_record
     calls.known_places = {"1.1": (True, False), "1.2": (True, True)}
     await place_callers(calls, now.places, now.with_whom())
     assert len(calls.story) == 3, "what is known is not told again"
+
+
+async def test_asterisk_s_beginning_is_told_by_a_clock_that_may_have_been_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Our stamps run on, an hour ahead of the wall clock by which Asterisk says when it began."""
+    ahead = timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + ahead)
+    legs = dialled(timedelta(seconds=3) - ahead)
+    began_again = datetime.now(UTC) - timedelta(seconds=1)
+    assert await reconcile({}, legs, MemoryCalls([]), asterisk_started=began_again) == 1, "torn"
+    legs = dialled(timedelta(seconds=1) - ahead)
+    before_the_step = datetime.now(UTC) + timedelta(minutes=50)
+    assert await reconcile({}, legs, MemoryCalls([]), asterisk_started=before_the_step) == 0, "nothing is known"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ivr.alarms import spool
-from ivr.alarms.spool import SpoolWatch
+from ivr.alarms.spool import RESERVED, SpoolWatch, keep_reserve, parse
+from ivr.asterisk import lifeline_agi
 from ivr.domain.incident import ArrivedCall
 from ivr.services.ticket_desk import TicketDesk
 from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryTickets
@@ -123,3 +124,28 @@ async def test_a_file_that_is_none_is_kept_aside_and_the_next_is_taken(engine: E
         await until(lambda: not good.exists() and not bad.exists())
     assert [path.name for path in engine.folder.iterdir()] == ["0.bad"], "kept for a person to look at"
     assert len(engine.incidents.alarms) == 1
+
+
+def test_with_the_disk_full_a_call_is_written_on_a_blank_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    keep_reserve(spool)
+    reserve = tmp_path / "spool-reserve"
+    assert len(list(reserve.glob("*.blank"))) == RESERVED
+
+    def full(**_: object) -> tuple[int, str]:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as now:
+        now.setattr(lifeline_agi.tempfile, "mkstemp", full)
+        record = {"at": "", "uniqueid": "17.1", "linkedid": "17.1", "did": "12349120", "caller_id": "021", "room": ""}
+        made = lifeline_agi.write_spool(spool, record)
+        for path in reserve.iterdir():
+            path.unlink()
+        with pytest.raises(OSError, match="No space"):
+            lifeline_agi.write_spool(spool, record | {"uniqueid": "17.2"})
+    found = parse(made.read_bytes(), "node1")
+    assert (found.arrived.uniqueid, found.arrived.did, found.arrived.caller_id) == ("17.1", "12349120", "021")
+    assert [path.name for path in spool.iterdir()] == ["17.1.json"]
+    keep_reserve(spool)
+    assert len(list(reserve.iterdir())) == RESERVED, "filled up again"
