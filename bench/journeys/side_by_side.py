@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,9 +110,13 @@ async def side_by_side(
 ) -> list[Run]:
     """`count` runs over all systems, `at_once` of them in each at the same time."""
     runs: list[Run] = []
+    one_starts = asyncio.Lock()  # the migrations of the databases share one Alembic context
 
     async def one(share: int) -> None:
-        async with centre(people(share), **options) as here, scene(here) as go:
+        async with AsyncExitStack() as stack:
+            async with one_starts:
+                here = await stack.enter_async_context(centre(people(share), **options))
+            go = await stack.enter_async_context(scene(here))
             await asyncio.gather(*(_go(go, range(n, share, at_once), runs) for n in range(at_once)))
 
     shares = [count // systems + (n < count % systems) for n in range(systems)]
