@@ -23,6 +23,8 @@ class Journey:
     names: dict[str, tuple[str, str]]
     """Name of a time -> (what it is, its target)."""
     lists: Sequence[str] = ()
+    between: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Name of a time -> the two times it lies between."""
     none: Sequence[str] = ()
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -36,6 +38,7 @@ JOURNEYS = {
             "answered": (f"{INVITE} 200 老人听到应答 elder answered", ""),
             "family": (f"{INVITE} 第一个家属 first family INVITE", "≤ 2 s"),
             "listed": (f"{INVITE} 事件在三个屏幕上 in the list of all three screens", "≤ 1 s"),
+            "committed_to_listed": ("已落盘 → 在三个屏幕上 committed → in all three lists", "p99 ≤ 50 ms"),
             "filed": (f"{INVITE} 老人档案读完 elder's file read by all three screens", "≤ 1 s"),
             "decided": (f"{INVITE} 决定插断 decision to break in", ""),
             "sign": (f"{INVITE} 坐席听到提示 first sign in the seat's ear", ""),
@@ -46,6 +49,7 @@ JOURNEYS = {
             "parked": ("搁置多久 parked for", ""),
             "parked_silence": ("搁置时最长无声 longest time without a packet while parked", ""),
         },
+        between={"committed_to_listed": ("committed", "listed")},
         none=("ordinary_calls_lost",),
     ),
     "family": Journey(
@@ -98,10 +102,7 @@ def figures(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     good = [run for run in runs if "failed" not in run]
     result: dict[str, Any] = {"runs": len(runs), "failed": [run["failed"] for run in runs if "failed" in run], "ms": {}}
     for what, (said, target) in journey.names.items():
-        if what in journey.lists:
-            times = [ms for run in good for ms in run[f"{what}_ms"]]
-        else:
-            times = [run["ms"][what] for run in good if what in run["ms"]]
+        times = _times(journey, what, good)
         result["ms"][what] = {
             **{f"p{int(share * 100)}": percentile(times, share) for share in (0.5, 0.95, 0.99)},
             "max": max(times, default=float("nan")),
@@ -113,6 +114,15 @@ def figures(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     result["none"] = {what: sum(run[what] for run in good) for what in journey.none}
     result["others"] = {what: dict(Counter(str(run[what]) for run in good)) for what in journey.extra}
     return result
+
+
+def _times(journey: Journey, what: str, good: Sequence[Run]) -> list[float]:
+    if what in journey.lists:
+        return [ms for run in good for ms in run[f"{what}_ms"]]
+    if what in journey.between:
+        a, b = journey.between[what]
+        return [run["ms"][b] - run["ms"][a] for run in good if a in run["ms"] and b in run["ms"]]
+    return [run["ms"][what] for run in good if what in run["ms"]]
 
 
 def rows(name: str, part: dict[str, Any]) -> list[tuple[str, str, str]]:
