@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from ivr.settings import Settings
 
 
+PARTS = "emergencies|break-in|family|survival|restart|locked|storm|memory|speech|speech-line|speech-load|rate"
+
+
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="性能测量 measure")
     parser.add_argument(
         "parts",
         nargs="*",
-        metavar="emergencies|break-in|family|survival|restart|locked|storm|memory|speech|speech-line|speech-load|rate",
+        metavar=PARTS,
         help="不写则全部 all",
     )
     parser.add_argument("--quick", action="store_true", help="几通电话 a few calls: shows that it runs, not how fast")

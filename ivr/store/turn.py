@@ -70,5 +70,7 @@ def _wait(file: int, until: float) -> None:
             if time.monotonic() > until:
                 return
             time.sleep(LOOK_EVERY_S)
+        except OSError:  # a file system without locks
+            return
         else:
             return

@@ -44,7 +44,7 @@ def test_who_writes_without_a_pause_lets_the_other_in_after_each_commit(tmp_path
         busy.join()
         other.close()
     assert max(passed_over) <= 2, passed_over
-    assert written > 20
+    assert written >= 10, "and it went on writing"
 
 
 @pytest.mark.parametrize("held", ["door", "turn"])
