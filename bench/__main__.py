@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="speech-line: each nth utterance only")
     parser.add_argument("--model", type=Path, help="speech: another Vosk model than this instance's")
     parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")
-    parser.add_argument("--count", type=int, help="how often a journey is gone")
+    parser.add_argument("--count", type=int, help="how often a journey is gone; how many alarms of a storm")
     parser.add_argument("--systems", type=int, help="journeys: so many private systems side by side")
     parser.add_argument("--add", action="store_true", help="journeys: to the runs that the results file holds already")
     args = parser.parse_args()
@@ -94,7 +94,7 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     if part == "memory":
         return await memory.run(quick=args.quick)
     if part == "storm":
-        return await storm.run(quick=args.quick)
+        return await storm.run(quick=args.quick, count=args.count)
     return await emergencies.run(quick=args.quick)
 
 
