@@ -50,6 +50,7 @@ JOURNEYS = {
             "parked_silence": ("搁置时最长无声 longest time without a packet while parked", ""),
         },
         between={"committed_to_listed": ("committed", "listed")},
+        extra={"others_undisturbed": "True"},
         none=("ordinary_calls_lost",),
     ),
     "family": Journey(
