@@ -43,10 +43,10 @@ class Emergency:
 
 
 class Watch:
-    """The independent reader, and who closes what it saw."""
+    """The independent reader, and who closes what it saw (`close_after_s` None: somebody else does)."""
 
-    def __init__(self, at: Place) -> None:
-        self._at = at
+    def __init__(self, at: Place, close_after_s: float | None = CLOSE_AFTER_S) -> None:
+        self._at, self._close_after_s = at, close_after_s
         self.seen: dict[str, tuple[float, str]] = {}  # caller -> (monotonic, incident)
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -64,11 +64,11 @@ class Watch:
         async for line in lines:
             at, phone, incident = line.decode().split()
             self.seen[phone] = (float(at), incident)
-            task = asyncio.create_task(self._close(incident))
-            self._closing.add(task)
+            if self._close_after_s is not None:
+                self._closing.add(asyncio.create_task(self._close(incident, self._close_after_s)))
 
-    async def _close(self, incident: str) -> None:
-        await asyncio.sleep(CLOSE_AFTER_S)
+    async def _close(self, incident: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
         body = {"by": "bench", "outcome": "test", "reason": "measured"}
         await self._at.system.api("POST", f"/incidents/{incident}/close", body, status=200)
 

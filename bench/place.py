@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +59,15 @@ def _free_ports(stack: contextlib.ExitStack, rtp_ports: int) -> tuple[PortBlock,
 
 
 @asynccontextmanager
-async def place(people: int, *, rtp_ports: int, console: bool = True, **options: str) -> AsyncIterator[Place]:
+async def place(
+    people: int | Sequence[Person], *, rtp_ports: int, console: bool = True, **options: str
+) -> AsyncIterator[Place]:
     with tempfile.TemporaryDirectory(prefix="yinling-bench-") as folder, contextlib.ExitStack() as stack:
         ports, rtp = _free_ports(stack, rtp_ports)
         options |= {"IVR_RTP_START": str(rtp.start), "IVR_RTP_END": str(rtp.stop - 1)}
         path = Path(folder)
         sipp = sipp_command(Settings())
-        system = System(path / "y", ports, elders(people), duty_phone="", with_console=console, options=options)
+        who = elders(people) if isinstance(people, int) else people
+        system = System(path / "y", ports, who, duty_phone="", with_console=console, options=options)
         async with system:
             yield Place(system, ports, sipp, path)

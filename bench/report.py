@@ -6,6 +6,7 @@ import unicodedata
 from typing import Any
 
 from bench import speech_load
+from bench.journeys import figures
 
 Row = tuple[str, str, str]
 _NAMES = {
@@ -25,6 +26,9 @@ def rows(results: dict[str, Any]) -> list[Row]:
             found.append((_NAMES[what], said + (f", {one['missing']} missing" if one["missing"] else ""), target))
         trouble = f"{part['failed_calls']} failed, {part['repeated_invites']} repeated INVITEs"
         found.append((f"{part['emergencies']} 次紧急呼叫 emergencies", trouble, "0, 0"))
+    for name in figures.JOURNEYS:
+        if part := results.get(name):
+            found += figures.rows(name, part)
     if part := results.get("storm"):
         ms, cpu, after = part["ms"], part["cpu_share"], part["cpu_share_after"]
         found += [

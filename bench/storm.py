@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sqlite3
 import time
 from typing import Any
 
@@ -31,8 +32,9 @@ AT_ONCE = 50
 PARTS = ("engine", "console", "asterisk")
 
 
-async def run(*, quick: bool) -> dict[str, Any]:
-    alarms, within_s = (60, 15.0) if quick else (ALARMS, WITHIN_S)
+async def run(*, quick: bool, count: int | None = None) -> dict[str, Any]:
+    """`count`: fewer alarms at the same rate."""
+    alarms, within_s = (60, 15.0) if quick else (count or ALARMS, (count or ALARMS) * WITHIN_S / ALARMS)
     async with place(alarms, rtp_ports=600) as at:
         settings = at.system.settings
         trunk = await Exchange(settings.trunk_port, (LOOPBACK, settings.sip_port)).open()
@@ -49,6 +51,7 @@ async def run(*, quick: bool) -> dict[str, Any]:
         rung = await seats(at, SEATS if not quick else 3, "rings")
         try:
             async with _screen(at):
+                asked = asyncio.create_task(_asked(at))
                 before, began = _cpu(at), time.monotonic()
                 print(f"{alarms} 起报警 · alarms in {within_s:g} s", flush=True)
                 times, refused = await _alarms(at, alarms, within_s)
@@ -58,6 +61,8 @@ async def run(*, quick: bool) -> dict[str, Any]:
                 await asyncio.sleep(AFTERWARDS_S if not quick else 5)
                 after_s, after_cpu = time.monotonic() - began, _spent(before, _cpu(at))
                 later = await at.system.api("GET", "/storm", status=200)
+                asked.cancel()
+                await asyncio.gather(asked, return_exceptions=True)
                 lag = await _lag(at)
             one_page = await _page_ms(at)
             size = sum(f.stat().st_size for f in at.system.folder.glob("yinling.db*"))
@@ -70,6 +75,7 @@ async def run(*, quick: bool) -> dict[str, Any]:
                 "events": at.count("SELECT count(*) FROM event"),
                 "ms": {f"p{int(s * 100)}": percentile(times, s) for s in (0.5, 0.95, 0.99)} | {"max": max(times)},
                 "lines_at_once": trunk.most_at_once(),
+                "first_asked_s": _first_asked(at),
                 "asked_calls": at.count("SELECT coalesce(sum(triage_tries), 0) FROM incident"),
                 "cpu_share": {name: ms / 1000 / storm_s for name, ms in storm_cpu.items()},
                 "cpu_share_after": {name: ms / 1000 / after_s for name, ms in after_cpu.items()},
@@ -91,6 +97,26 @@ async def run(*, quick: bool) -> dict[str, Any]:
     for key, value in result.items():
         print(f"  {key:18}{value}")
     return result
+
+
+async def _asked(at: Place) -> None:
+    """How it goes, every ten seconds: how many were asked so far."""
+    while True:
+        await asyncio.sleep(10)
+        counts = await at.system.api("GET", "/storm", status=200)
+        print(f"  {counts}", flush=True)
+
+
+def _first_asked(at: Place) -> dict[str, float]:
+    """From the opening of an incident to the first call that asks its elder."""
+    query = (
+        "SELECT (julianday(min(leg_attempt.dialled_at)) - julianday(incident.opened_at)) * 86400 FROM incident"
+        " JOIN leg ON leg.incident_id = incident.id AND leg.role = 'elder'"
+        " JOIN leg_attempt ON leg_attempt.leg_id = leg.id GROUP BY incident.id"
+    )
+    with contextlib.closing(sqlite3.connect(at.system.folder / "yinling.db", timeout=10)) as db:
+        waits = [row[0] for row in db.execute(query)]
+    return {f"p{int(s * 100)}": percentile(waits, s) for s in (0.5, 0.95, 0.99, 1.0)} | {"asked": len(waits)}
 
 
 async def _alarms(at: Place, count: int, within_s: float) -> tuple[list[float], int]:

@@ -157,6 +157,7 @@ class Engine:
                 SpokenNames(Library(settings.spoken_dir), sounds, SqlNamed(store)),
                 SpokenForHelpers(Library(settings.spoken_dir), sounds, SqlNamed(store)),
                 one_relative=settings.family_join == "first",
+                recording_is_said=settings.record_rooms and settings.announce_recording,
             ),
             tickets,
             seats,

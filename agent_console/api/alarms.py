@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC
 
 from agent_console.api.endpoint import Answer, Ask
@@ -12,13 +14,20 @@ from agent_console.keys import INCIDENTS, LOOKS, READER
 from agent_console.queries import incidents
 from agent_console.validation import Refused
 from ivr.domain.cascade import Family
-from ivr.domain.incident import AlreadyClosed, NewAlarm, NotArrived, UnknownElder, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, NewAlarm, NotArrived, Raised, UnknownElder, UnknownIncident
+from ivr.services.ports import StoreUnavailable
+
+PATIENCE_S = 10.0
+AGAIN_S = 0.3
+"""A database that is busy or locked for a while costs a device an answer that comes late, not its alarm: not every
+device tries again. Once more is the same alarm, by its key or within a minute by its words."""
 
 
 async def raise_alarm(ask: Ask) -> Answer:
     new: AlarmIn = ask.body
     try:
-        raised = await ask.app[INCIDENTS].raise_alarm(
+        raised = await _on_record(
+            ask,
             NewAlarm(
                 source=ask.signed.source if ask.signed else new.source,
                 kind=new.kind,
@@ -30,12 +39,23 @@ async def raise_alarm(ask: Ask) -> Answer:
                 location=new.location,
                 idempotency_key=ask.signed.key_for(new.idempotency_key) if ask.signed else new.idempotency_key,
                 sent_at=ask.signed.sent_at if ask.signed else None,
-            )
+            ),
         )
     except UnknownElder:
         raise Refused(422, "unknown_elder", "没有这位老人的档案。", "There is no such elder.", "elder_no") from None
     answer = RaisedOut(incident_id=raised.incident_id, joined=raised.joined, repeated=raised.repeated)
     return 200 if raised.joined else 201, answer
+
+
+async def _on_record(ask: Ask, alarm: NewAlarm) -> Raised:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await ask.app[INCIDENTS].raise_alarm(alarm)
+        except StoreUnavailable:
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(AGAIN_S)
 
 
 async def list_incidents(ask: Ask) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiRefused, AmiUnavailable
 from ivr.asterisk.causes import outcome_of_cause, outcome_of_reason
@@ -45,6 +46,7 @@ class AsteriskNode:
         self._seat_names: dict[str, str] = {}
         self._records: set[asyncio.Task[None]] = set()
         self._mend = asyncio.Event()
+        self._started = datetime.now(UTC)
         self.on_seats_changed: Callable[[], None] = lambda: None
 
     @property
@@ -91,6 +93,7 @@ class AsteriskNode:
                 self._legs,
                 self._calls,
                 asterisk_started=item.asterisk_started,
+                engine_started=self._started,
                 look_again=self._audit_in,
             )
             # A snapshot may be older than the break-in that has just parked somebody.

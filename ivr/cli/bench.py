@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from ivr.settings import Settings
 
 
+PARTS = "emergencies|break-in|family|survival|restart|locked|storm|memory|speech|speech-line|speech-load|rate"
+
+
 def add(commands: Any) -> None:
     parser = commands.add_parser("bench", help="性能测量 measure")
     parser.add_argument(
         "parts",
         nargs="*",
-        metavar="emergencies|storm|memory|speech|speech-line|speech-load|rate",
+        metavar=PARTS,
         help="不写则全部 all",
     )
     parser.add_argument("--quick", action="store_true", help="几通电话 a few calls: shows that it runs, not how fast")
@@ -26,8 +29,11 @@ def add(commands: Any) -> None:
         ("prompt", "提示音秒数 greeting"),
         ("every", "每隔几句测一句 each nth utterance, for speech-line"),
         ("model", "语音模型目录 another Vosk model, for speech"),
+        ("count", "次数 how often a journey is gone"),
+        ("systems", "并行几套系统 private systems side by side, for journeys"),
     ):
         parser.add_argument(f"--{name}", help=what)
+    parser.add_argument("--add", action="store_true", help="加到已有的结果上 journeys: add to the results there are")
     parser.set_defaults(run=run)
 
 
@@ -39,10 +45,10 @@ def run(_settings: Settings, args: argparse.Namespace) -> int:
         raise UsageError(
             "找不到 bench 目录，请在项目源码中运行", "no bench/ here: run it from a checkout of the project"
         )
-    given = ["--quick"] if args.quick else []
+    given = [f"--{name}" for name in ("quick", "add") if getattr(args, name)]
     given += [
         f"--{name}={getattr(args, name)}"
-        for name in ("rounds", "seconds", "prompt", "every", "model")
+        for name in ("rounds", "seconds", "prompt", "every", "model", "count", "systems")
         if getattr(args, name)
     ]
     return subprocess.run([sys.executable, "-m", "bench", *args.parts, *given], cwd=PROJECT_ROOT).returncode

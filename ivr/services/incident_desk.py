@@ -31,8 +31,11 @@ class IncidentDesk:
         helpers: SpokenHelpers | None = None,
         *,
         one_relative: bool = False,
+        recording_is_said: bool = False,
     ) -> None:
         self._one_relative = one_relative
+        self.recording_is_said = recording_is_said
+        """At the door of the room, to whoever is neither staff nor the elder."""
         self._incidents = incidents
         self._legs = legs
         self._calls = calls

@@ -11,10 +11,11 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ivr import clock
 from ivr.domain import storm
@@ -197,6 +198,8 @@ class StormDesk:
             self.wake_runner(one)
 
     async def _settle(self, seen: StormLook, now: datetime) -> None:
+        """All in one commit: one after another, a dozen calls that had ended held up the next dozen by a second."""
+        over: list[Coroutine[Any, Any, None]] = []
         for one in seen.open:
             if one.triage is not Triage.CALLING or one.attempt is None:
                 continue
@@ -211,8 +214,10 @@ class StormDesk:
             )
             said = storm.settle(end, self._policy)
             if said is not None:
-                await self._records.settle(one.id, one.attempt, said)
-                self._news.set()
+                over.append(self._records.settle(one.id, one.attempt, said))
+        if over:
+            await asyncio.gather(*over)
+            self._news.set()
 
     async def _share_out(self, seen: StormLook, waiting: list[OpenIncident], unasked: set[str], now: datetime) -> None:
         by_id = {one.id: one for one in seen.open}

@@ -20,6 +20,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 from ivr.services.ports import StoreUnavailable
 from ivr.store import dialects
 from ivr.store.doorbell import Doorbell
+from ivr.store.turn import Turn
 from ivr.store.tx import EventRow, Tx
 from ivr.store.writer import Job, Writer
 
@@ -45,7 +46,7 @@ class Store:
         self._pages = _async_engine(url)
         self._looking = sync_engine(url, "BEGIN", steady=True)
         self._writing = sync_engine(url, "BEGIN IMMEDIATE")
-        self._writer = Writer(self._writing, self._tell)
+        self._writer = Writer(self._writing, Turn(url), self._tell)
 
     async def __aenter__(self) -> Store:
         await self.doorbell.open()

@@ -23,6 +23,7 @@ from ivr.clock import clock
 from ivr.services.ports import StoreUnavailable
 from ivr.store import dialects
 from ivr.store.tables import event
+from ivr.store.turn import Turn
 from ivr.store.tx import EventRow, Tx
 
 log = logging.getLogger(__name__)
@@ -55,8 +56,9 @@ _Result = tuple[Any, Exception | None]
 class Writer:
     """`told` is called on the loop with the events of each commit."""
 
-    def __init__(self, engine: Engine, told: Callable[[list[EventRow]], None]) -> None:
+    def __init__(self, engine: Engine, turn: Turn, told: Callable[[list[EventRow]], None]) -> None:
         self._engine = engine
+        self._turn = turn
         self._told = told
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._conn: Connection | None = None
@@ -77,6 +79,7 @@ class Writer:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
         self._engine.dispose()
+        self._turn.close()
 
     # ---- in the thread
 
@@ -87,7 +90,8 @@ class Writer:
             if not batch:
                 continue
             try:
-                results, told = self._commit(batch)
+                with self._turn.taken():
+                    results, told = self._commit(batch)
             except Exception as exc:
                 self._forget_connection()
                 # The exception's text may quote row values: only its class is logged.

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-import cn2an
-
 LONGEST_NAME, LONGEST_ADDRESS, LONGEST_MEDICAL = 12, 40, 90
 HAN = re.compile(r"[\u3400-\u9fff]+")
 BRACKETS = re.compile(r"[(\[{【「〔<《][^)\]}】」〕>》]*[)\]}】」〕>》]")
@@ -90,13 +88,19 @@ def _number(found: re.Match[str]) -> str:
     """Two digits are a number, three and more are read one by one, as people read a room or a telephone."""
     digits = found[0]
     if len(digits) <= 2 and not digits.startswith("0"):
-        return str(cn2an.an2cn(digits))
+        return _in_words(digits)
     return "".join(DIGITS[digit] for digit in digits)
 
 
 def _amount(digits: str) -> str:
     """`100` is a hundred here, not one-zero-zero: nobody takes a room number's milligrams."""
     try:
-        return str(cn2an.an2cn(digits))
+        return _in_words(digits)
     except ValueError:  # longer than it counts
         return digits
+
+
+def _in_words(digits: str) -> str:
+    import cn2an  # a tenth of what an engine imports before it is there again after a kill, and rarely needed
+
+    return str(cn2an.an2cn(digits))

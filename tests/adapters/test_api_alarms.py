@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent_console.api import alarms
 from ivr.services.ports import StoreUnavailable
 from tests.adapters.api_stage import stage
 
@@ -149,9 +150,29 @@ async def test_database_that_cannot_take_it_says_when_to_retry(tmp_path: Path, m
             raise StoreUnavailable("full")
 
         monkeypatch.setattr(api.store, "write", refuse)
+        monkeypatch.setattr(alarms, "PATIENCE_S", 0.5)
         async with api.client.post(
             "/api/v1/alarms", json=PRESS, headers={"Authorization": f"Bearer {api.token}"}
         ) as response:
             assert response.status == 503
             assert int(response.headers["Retry-After"]) > 0
             assert (await response.json())["error"]["code"] == "store_unavailable"
+
+
+async def test_database_that_is_locked_for_a_while_costs_no_device_its_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as api:
+        write, refused = api.store.write, 0
+
+        async def locked_at_first(change: Any) -> Any:
+            nonlocal refused
+            if refused < 2:
+                refused += 1
+                raise StoreUnavailable("locked")
+            return await write(change)
+
+        monkeypatch.setattr(api.store, "write", locked_at_first)
+        status, answer = await api.ask("POST", "/alarms", PRESS)
+        assert (status, refused) == (201, 2)
+        assert (await api.ask("POST", "/alarms", PRESS))[1]["incident_id"] == answer["incident_id"]

@@ -17,12 +17,14 @@ Flow = Callable[[ScriptedCall, IncidentDesk, str, str], Awaitable[None]]
 ALL: list[Flow] = [legs.agent_leg, legs.duty_leg, legs.family_leg, legs.elder_leg]
 
 
-async def told(flow: Flow, *presses: str, accepts: bool = True, gone_at: str = "") -> list[str]:
+async def told(
+    flow: Flow, *presses: str, accepts: bool = True, gone_at: str = "", recording_is_said: bool = False
+) -> list[str]:
     """What was heard and put on record, in order."""
     story: list[str] = []
     records = MemoryLegs(story)
     records.accepts = accepts
-    desk = IncidentDesk(MemoryIncidents(story), records, MemoryCalls(story))
+    desk = IncidentDesk(MemoryIncidents(story), records, MemoryCalls(story), recording_is_said=recording_is_said)
     await flow(ScriptedCall(*presses, story=story, gone_at=gone_at), desk, "A1", "ROOM")
     return story
 
@@ -70,6 +72,11 @@ async def test_a_relative_who_presses_1_is_in_the_room() -> None:
         "play family/connecting",
         "room ROOM helper",
     ]
+
+
+async def test_where_the_room_says_that_it_records_nothing_else_stands_before_it() -> None:
+    heard = await told(legs.family_leg, "1", recording_is_said=True)
+    assert heard == ["ask family/alarm 123", "accept A1", "room ROOM helper"]
 
 
 async def test_please_tell_me_again_plays_it_again_and_not_for_ever() -> None:

@@ -57,7 +57,7 @@ async def test_saying_that_one_comes_ends_the_question_and_opens_the_room(place:
     async with place([LI], speech=True) as (system, town):
         call = await asked(system, town)
         said = await says(call, clip("accept"))
-        thanks = heard_at(call, await call.hears(prompt("family/connecting"), within=5, first_s=1.0, since=said))
+        thanks = heard_at(call, await call.hears(prompt("room/recorded"), within=5, first_s=1.0, since=said))
         await system.leg("family", SON, "accepted")
         await system.in_room(1)
         print(f"end of speech to the next prompt: {thanks - said:.2f} s")
@@ -92,7 +92,7 @@ async def test_a_key_in_mid_word_counts(place: MakePlace) -> None:
         call.say(clip("decline"))
         await asyncio.sleep(0.5)
         call.press("1")
-        await call.hears(prompt("family/connecting"), within=5)
+        await call.hears(prompt("room/recorded"), within=5)
         await system.leg("family", SON, "accepted")
 
 
@@ -105,7 +105,7 @@ async def test_another_key_than_those_asked_for_neither_ends_nor_repeats_the_que
         began = heard_at(call, await call.hears(ALARM, within=1, first_s=1.5))
         assert abs(heard_at(call, match) - began - 6) < 1, "it went on where it was"
         said = await says(call, clip("accept"))
-        await call.hears(prompt("family/connecting"), within=5, since=said)
+        await call.hears(prompt("room/recorded"), within=5, since=said)
 
 
 async def test_a_cry_for_help_goes_to_the_people_in_the_room_and_is_no_acceptance(place: MakePlace) -> None:

@@ -29,7 +29,7 @@ async def test_a_worker_killed_in_mid_utterance_leaves_the_keys_and_comes_back(p
         await asyncio.sleep(1)
         assert call.talking
         call.press("1")
-        await call.hears(prompt("family/connecting"), within=5)
+        await call.hears(prompt("room/recorded"), within=5)
         await system.leg("family", SON, "accepted")
         await system.until(lambda: system.speech().get("free_urgent"), 20, "a new worker")
         assert system.speech_worker() != before
@@ -44,7 +44,7 @@ async def test_a_stopped_worker_holds_no_channel_and_is_replaced(place: MakePlac
         await asyncio.sleep(0.3)
         pressed = time.monotonic()
         call.press("1")
-        match = await call.hears(prompt("family/connecting"), within=8, first_s=1.0, since=pressed)
+        match = await call.hears(prompt("room/recorded"), within=8, first_s=1.0, since=pressed)
         waited = call.heard.began_at + match.at_s - pressed
         print(f"key to the next prompt beside a stopped worker: {waited:.2f} s")
         assert waited < system.settings.agi_lease_s
@@ -65,7 +65,7 @@ async def test_a_call_that_comes_while_the_only_worker_is_stopped_is_asked_by_ke
         print(f"answer to question with a worker stopped just before: {waited:.2f} s")
         assert waited < system.settings.agi_lease_s
         call.press("1")
-        await call.hears(prompt("family/connecting"), within=8)
+        await call.hears(prompt("room/recorded"), within=8)
 
 
 async def test_a_stopped_pool_is_not_asked_at_all(place: MakePlace) -> None:
@@ -79,7 +79,7 @@ async def test_a_stopped_pool_is_not_asked_at_all(place: MakePlace) -> None:
         match = await call.hears(ALARM, within=8, first_s=1.5)
         assert call.heard.began_at + match.at_s - answered < 1, "nobody waited for it"
         call.press("1")
-        await call.hears(prompt("family/connecting"), within=5)
+        await call.hears(prompt("room/recorded"), within=5)
         system.thaw("speech")
         await system.until(lambda: system.speech().get("free_urgent") == 8, 10, "it serves again")
 
@@ -101,7 +101,7 @@ async def test_when_all_slots_are_taken_the_keys_count_and_the_voice_waits(place
         await asyncio.sleep(1.5)
         assert call.heard.level_dbfs(said + 0.5, said + 1.5) > -40, "the question plays on"
         call.press("1")
-        await call.hears(prompt("family/connecting"), within=5, since=said)
+        await call.hears(prompt("room/recorded"), within=5, since=said)
         await system.leg("family", SON, "accepted")
 
 

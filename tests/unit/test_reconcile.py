@@ -53,6 +53,23 @@ async def test_a_dial_older_than_asterisk_itself_is_lost_at_once() -> None:
     assert legs.legs[0].outcome is Outcome.LOST
 
 
+@pytest.mark.parametrize(("age_s", "lost"), [(2.0, True), (0.5, False)])
+async def test_what_a_dead_engine_dialled_is_judged_sooner(age_s: float, lost: bool) -> None:
+    """It will send nothing any more, so nothing is in flight."""
+    legs, again = dialled(timedelta(seconds=age_s)), list[float]()
+    mended = await reconcile({}, legs, MemoryCalls([]), engine_started=datetime.now(UTC), look_again=again.append)
+    assert (mended == 1) is lost
+    assert legs.legs[0].live is not lost
+    assert [round(seconds, 1) for seconds in again] == ([] if lost else [0.7])
+
+
+async def test_what_this_engine_dialled_keeps_its_time() -> None:
+    legs = dialled(timedelta(seconds=2))
+    started = datetime.now(UTC) - timedelta(seconds=3)
+    assert await reconcile({}, legs, MemoryCalls([]), engine_started=started) == 0
+    assert legs.legs[0].live
+
+
 async def test_a_call_that_is_gone_has_ended_and_one_that_lives_has_not() -> None:
     calls = MemoryCalls([])
     old, fresh = datetime.now(UTC) - LONG_AGO, datetime.now(UTC)

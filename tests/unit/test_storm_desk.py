@@ -233,3 +233,28 @@ async def test_a_number_that_cannot_be_dialled_is_no_answer(tmp_path: Path) -> N
         (one,) = (await at.records.look(at.desk._now())).open
         assert one.triage is Triage.NO_ANSWER
         assert at.dialled(Role.ELDER) == []
+
+
+async def test_calls_that_have_ended_are_settled_together(tmp_path: Path) -> None:
+    async with scene(tmp_path) as at:
+        await at.desk.look()
+        await at.alarms(20)
+        for _ in range(3):
+            await at.desk.look()
+            await at.settle()
+        asked = [attempt for attempt, _, role in await at.attempts() if role == Role.ELDER]
+        assert len(asked) > 2
+        for attempt in asked:
+            await at.legs.ended(attempt, Outcome.BUSY)
+        settle, running, most = at.records.settle, 0, 0
+
+        async def watched(incident_id: str, attempt: str, said: Triage) -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await settle(incident_id, attempt, said)
+            running -= 1
+
+        at.records.settle = watched  # type: ignore[method-assign]
+        await at.desk.look()
+        assert most == len(asked)
