@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 
+from ivr import clock
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiRefused, AmiUnavailable
 from ivr.asterisk.causes import outcome_of_cause, outcome_of_reason
 from ivr.asterisk.devices import IDLE, Devices
@@ -46,7 +46,7 @@ class AsteriskNode:
         self._seat_names: dict[str, str] = {}
         self._records: set[asyncio.Task[None]] = set()
         self._mend = asyncio.Event()
-        self._started = datetime.now(UTC)
+        self._started = clock.now()
         self.on_seats_changed: Callable[[], None] = lambda: None
 
     @property
