@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -94,7 +95,14 @@ async def chaos(
                 try:
                     broken = await scene.play(faults)
                 except AssertionError as failure:
-                    broken = [f"round {number + 1} never came to rest: {failure}"]
+                    broken = [f"never came to rest: {failure}"]
+                except ExceptionGroup as failure:  # a telephone of the town's did not do as it was told: no verdict
+                    tally.void += 1
+                    print(f"  seed {seed}, round {number + 1} is void: {failure.exceptions}"[:500], flush=True)
+                    await scene.over()
+                    continue
+                if broken:
+                    keep(system.folder, folder / f"round-{number + 1}")
                 tally.violations += [f"seed {seed}, round {number + 1}: {sentence}" for sentence in broken]
                 tally.rounds += 1
                 tally.emergencies += AT_ONCE
@@ -106,6 +114,13 @@ async def chaos(
             tally.carried_on_s, tally.invites = breaker.carried_on_s, len(town.exchange.invites())
         tally.violations += await audit(system)
     return tally
+
+
+def keep(system: Path, folder: Path) -> None:
+    """What happened can be read afterwards: the disk of its own is gone by then."""
+    shutil.copytree(system / "log", folder / "log")
+    for file in system.glob("yinling.db*"):
+        shutil.copy(file, folder)
 
 
 async def audit(system: System) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import defaultdict
@@ -60,7 +61,8 @@ class Scene:
         everybody: list[Leg] = [*self.lines.values(), *(c for phone in self._all_phones() for c in phone.calls)]
         for leg in everybody:
             if leg.talking:
-                await leg.hang_up()
+                with contextlib.suppress(DidNotHappen):
+                    await leg.hang_up()
         for phone in self._all_phones():
             await phone.close()
             self.town.phones.remove(phone)
@@ -84,20 +86,28 @@ class Scene:
     async def _press(self, person: Person, *, stays: bool) -> None:
         """As a person does who is in need: when nobody answers, again."""
         for _ in range(10):
-            elder = await self.town.call(person.phone, "12349120")
+            try:
+                elder = await self.town.call(person.phone, "12349120")
+            except DidNotHappen:  # his own telephone was not ready
+                continue
             if stays:
                 self.lines[person.elder_no] = elder
-            try:
+            with contextlib.suppress(DidNotHappen):
                 await elder.answered(within=20)
-                await asyncio.sleep(1)  # something is being said: ours, or the lifeline's
-            except DidNotHappen:
-                await elder.finish()
-                continue
-            if elder.heard.packets:
+            if await self._hears_something(elder):
                 self.acknowledged.add(person.elder_no)
                 break
+            await elder.finish()
         if not stays:
             await elder.hang_up()
+
+    async def _hears_something(self, elder: Elder) -> bool:
+        """Ours, or the lifeline's word: whoever hears nothing for so long hangs up and tries again."""
+        for _ in range(20):
+            await asyncio.sleep(0.5)
+            if elder.heard.packets and elder.answered_at is not None:
+                return True
+        return False
 
     async def _device(self, person: Person) -> None:
         body = {"source": "chaos", "kind": "fall", "elder_no": person.elder_no, "idempotency_key": person.elder_no}

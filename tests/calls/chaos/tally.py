@@ -14,6 +14,8 @@ from pathlib import Path
 class Tally:
     seed: int = 0
     rounds: int = 0
+    void: int = 0
+    """Rounds in which the far ends themselves failed: nothing can be said of them."""
     emergencies: int = 0
     invites: int = 0
     faults: dict[str, int] = field(default_factory=dict)
@@ -31,6 +33,7 @@ def added(tallies: Iterable[Tally]) -> Tally:
     whole, faults = Tally(), Counter[str]()
     for one in tallies:
         whole.rounds += one.rounds
+        whole.void += one.void
         whole.emergencies += one.emergencies
         whole.invites += one.invites
         faults.update(one.faults)
@@ -44,7 +47,7 @@ def added(tallies: Iterable[Tally]) -> Tally:
 def words(whole: Tally) -> str:
     lines = [
         f"{sum(whole.faults.values())} faults, {whole.rounds} rounds, {whole.emergencies} emergencies, "
-        f"{whole.invites} INVITEs, {len(whole.violations)} violations",
+        f"{whole.invites} INVITEs, {len(whole.violations)} violations, {whole.void} rounds void",
         *(f"  {kind:<22} {number}" for kind, number in whole.faults.items()),
     ]
     for name, took in (
