@@ -1,5 +1,9 @@
 """One question to one speaker: from sound to a meaning, or to "something was said, and not understood".
 
+The recogniser is given an utterance and a little before it, not the noise of the line between two: it takes that noise
+for words. Of 83 short answers (espeak voices, the carried model) it understood 45 after 2 s of noise, 55 after 0.5 s
+and 57 after 0.3 s.
+
 Distress counts at once, in mid-word. Everything else counts when its utterance is over. The constants are for slow,
 hesitant speech; they are design values, tried on synthetic voices: no recording of an elder was at hand.
 """
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ivr.speech.ear import Ear, Hypothesis
+from ivr.speech.ear import BYTES_PER_S, Ear, Hypothesis
 from ivr.speech.grammar import Grammar, is_distress
 from ivr.speech.understand import Understood, understand
 from ivr.speech.voice import Voice
@@ -22,6 +26,10 @@ ANSWER_PAUSE_S = 0.6
 next word of ours begins to feel left alone after a second."""
 SENTENCE_PAUSE_S = 1.1
 """A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut."""
+LEAD_S = 0.3
+"""What the recogniser is given from before the first sound: consonants are quieter than what opens the ear."""
+STILL_S = 1.5
+"""Nothing has stirred for so long: what was too faint to be an utterance is over too."""
 LEAST_SPEECH_S = 0.24
 """Shorter is a click, a cough or a dropped spoon: no failure to understand."""
 LONGEST_UTTERANCE_S = 12.0
@@ -54,29 +62,47 @@ class Turn:
         prompt plays on. None: unknown speech is never reported. `voice`: of the same speaker's turns before."""
         self.grammar = grammar
         self._open = open_ear
-        self._ear = open_ear()
+        self._ear: Ear | None = None
+        self._lead = b""
         self._voice = voice or Voice()
         self._voice.forget()
         self._prompt_end_s = None if prompt_s is None else self._voice.now_s + prompt_s
         self._words = False
+        self._held: Hypothesis | None = None
+        """An answer that the engine has ended and that nobody could believe yet: somebody still seemed to speak."""
+
+    @property
+    def hears(self) -> bool:
+        """Something is being said, or has been a moment ago."""
+        return self._ear is not None
 
     def feed(self, pcm: bytes) -> Verdict | None:
         """The next piece of sound. Raises EarError."""
         voice = self._voice
+        before_s = voice.now_s
         voice.feed(pcm)
+        if self._ear is None:
+            pcm = self._lead + pcm
+            if voice.began_s is None and voice.stirred_s <= before_s:
+                self._lead = pcm[-round(LEAD_S * BYTES_PER_S) :]
+                return None
+            self._ear, self._lead = self._open(), b""
         hypothesis = self._ear.feed(pcm)
-        if hypothesis is not None:
-            self._words = self._words or not hypothesis.empty
+        if hypothesis is not None and not hypothesis.empty:
+            self._words = True
             if verdict := self._judge(hypothesis):
                 return verdict
-        if voice.began_s is None or not self._over(voice.began_s):
-            return None
-        last = self._ear.finish()
+        return self._end(self._ear) if self._over() else None
+
+    def _end(self, ear: Ear) -> Verdict | None:
+        """Of an utterance."""
+        voice = self._voice
+        last = ear.finish()
         if verdict := self._judge(last):
             return verdict
-        spoken_s, heard_words = voice.last_s - voice.began_s, self._words or not last.empty
-        self._ear = self._open()
-        self._words = False
+        spoken_s = voice.last_s - voice.began_s if voice.began_s is not None else 0.0
+        heard_words = self._words or not last.empty
+        self._ear, self._words, self._held = None, False, None
         voice.forget()
         if not heard_words or spoken_s < LEAST_SPEECH_S:
             return None
@@ -84,13 +110,20 @@ class Turn:
             return None
         return Verdict(UNKNOWN_SPEECH, 0, voice.last_s, voice.now_s)
 
-    def _over(self, began_s: float) -> bool:
+    def _over(self) -> bool:
+        voice = self._voice
+        if voice.began_s is None:
+            return voice.now_s - voice.stirred_s >= STILL_S
         pause = ANSWER_PAUSE_S if self.grammar.whole else SENTENCE_PAUSE_S
-        return self._voice.pause_s >= pause or self._voice.now_s - began_s > LONGEST_UTTERANCE_S
+        return voice.pause_s >= pause or voice.now_s - voice.began_s > LONGEST_UTTERANCE_S
 
     def _judge(self, hypothesis: Hypothesis) -> Verdict | None:
+        if hypothesis.final and self._held is not None:
+            hypothesis = _joined(self._held, hypothesis)
         meant = understand(self.grammar, hypothesis)
         if meant is None or not self._believed(meant):
+            if hypothesis.final:
+                self._held = hypothesis if meant is not None else None
             return None
         return Verdict(meant.id, round(100 * meant.score), self._voice.last_s, self._voice.now_s)
 
@@ -100,3 +133,8 @@ class Turn:
         if is_distress(meant.id):
             return not (talks_on and self.grammar.name in MACHINE_MAY_ANSWER)
         return not self.grammar.whole or (not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2)
+
+
+def _joined(first: Hypothesis, then: Hypothesis) -> Hypothesis:
+    """One utterance that the engine has ended in its middle."""
+    return Hypothesis(first.text + then.text, first.words + then.words, then.final, then.heard_s)
