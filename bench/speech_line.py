@@ -46,7 +46,7 @@ BEFORE_S = 1.8
 (ivr/speech/voice.py)."""
 LOUD = 1200
 """Of 32,768: above the peaks of the line's noise; the end of speech is the last sample as loud."""
-CALLERS = 6
+CALLERS = 8
 STRANGERS = 3
 """Every third utterance is also said to a turn that asks for something else."""
 

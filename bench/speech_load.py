@@ -154,6 +154,6 @@ async def run(
 
 async def _worker(system: ListeningPost) -> dict[str, float]:
     """What the only worker says of itself."""
-    await system.until(lambda: system.speech().get("workers"), 10, "a sign of the worker")
-    counts: dict[str, float] = system.speech()["workers"]["worker-1"]["counts"]
+    workers = await system.until(lambda: system.speech().get("workers"), 10, "a sign of the worker")
+    counts: dict[str, float] = workers["worker-1"]["counts"]
     return counts

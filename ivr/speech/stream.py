@@ -39,8 +39,6 @@ TICK_S = 0.1
 STOPPED_S = 0.3
 """No sound for so long: the telephone sends none while nobody speaks (G.711 with voice detection). A late packet of a
 mobile network comes within 0.1 to 0.2 s."""
-STILL_AT_MOST_S = 2.5
-"""The silence that is put in then: longer than any pause that ends an utterance. After that, nobody speaks."""
 _STILL = bytes(round(TICK_S * 16000))
 _numbers = itertools.count(1)
 
@@ -227,6 +225,7 @@ class Stream:
         self._grammar = grammar
         self._hall.counts.turns += 1
         self._told = None
+        self._ticks = 0
         second = self._hall.second
         if second is None or grammar.name != beside.GRAMMAR or self._urgent:
             self._end_beside()
@@ -249,12 +248,12 @@ class Stream:
             self._work.add_done_callback(self._idle)
 
     def _tick(self) -> None:
-        """Where no sound comes while somebody is being heard, it is silence that is not sent: his answer is over, and
-        nobody would know. A stream that was only late loses nothing but its smoothness."""
+        """Where no sound comes it is silence that is not sent: an answer is over, and nobody would know; and who pauses
+        between two would seem to speak on and on. A stream that was only late loses nothing but its smoothness."""
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._ticks += 1
         stopped = round(STOPPED_S / TICK_S)
-        if self._turn is not None and self._turn.hears and stopped <= self._ticks < round(STILL_AT_MOST_S / TICK_S):
+        if self._ticks >= stopped:
             self._hear(_STILL * (stopped if self._ticks == stopped else 1))
 
     def _idle(self, task: asyncio.Task[None]) -> None:
@@ -268,7 +267,7 @@ class Stream:
         while len(self._pending) >= PIECE and (grammar := self._grammar) is not None:
             piece = bytes(self._pending[: min(MOST_AT_ONCE, len(self._pending) // 2 * 2)])
             del self._pending[: len(piece)]
-            arrived = loop.time()
+            arrived = loop.time() - len(self._pending) / 16000  # sound comes as fast as it is spoken
             turn, number, aside = self._turn, self._turn_no, self._beside
             try:
                 turn, verdict, whole = await loop.run_in_executor(

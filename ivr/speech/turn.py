@@ -71,11 +71,6 @@ class Turn:
         self._held: Hypothesis | None = None
         """An answer that the engine has ended and that nobody could believe yet: somebody still seemed to speak."""
 
-    @property
-    def hears(self) -> bool:
-        """Something is being said, or has been a moment ago."""
-        return self._ear is not None
-
     def feed(self, pcm: bytes) -> Verdict | None:
         """The next piece of sound. Raises EarError."""
         voice = self._voice

@@ -90,14 +90,19 @@ async def test_who_sends_nothing_while_silent_has_finished_too(grammar: str) -> 
         assert (await asterisk.result(within=2.5))["text"] == "distress.help"
 
 
-async def test_where_nobody_spoke_no_silence_is_put_in() -> None:
-    async with served() as worker, AeapSide(worker.port) as asterisk:
+async def test_who_sends_nothing_between_two_answers_has_paused() -> None:
+    """And is no answering machine, which speaks on and on."""
+    async with served(Hears("好的", 0.5), Hears(UNKNOWN, 0.6)) as worker, AeapSide(worker.port) as asterisk:
         await asterisk.set_up()
+        for _ in range(4):  # 1.2 s each: together longer than anybody speaks who waits for an answer
+            await asterisk.turn("accept")
+            await asterisk.speech(1.2)
+            assert (await asterisk.result(within=2.5))["text"] == "unknown"
+        worker.ear.script = [Hears("好的", 0.5)]
         await asterisk.turn("accept")
-        await asterisk.sound(SILENT_PCM, 1.0)
-        await until(lambda: worker.hall.counts.turns == 1)
-        await asyncio.sleep(0.6)
-        assert worker.ear.heard_s == 0
+        await asyncio.sleep(1.6)
+        await asterisk.speech(0.6)
+        assert (await asterisk.result(within=2.5))["text"] == "accept"
 
 
 async def test_distress_is_told_in_mid_word_whatever_was_asked() -> None:
