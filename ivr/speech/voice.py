@@ -48,8 +48,11 @@ class Voice:
         self._monologue_began_s = 0.0
         self._rest = b""
         self._levels: deque[float] = deque(maxlen=round(NOISE_S / FRAME_S))
-        self._heard_before: deque[float] = deque(maxlen=round(STEADY_S / FRAME_S))
-        """`last_s` before each of the latest frames: what it was when a steady stretch began."""
+        self._steady_from_s = 0.0
+        self._steady_between = (0.0, 0.0)
+        """Since when the level has hardly moved, and between what it has."""
+        self._last_before_s = 0.0
+        """`last_s` as it was then."""
 
     @property
     def pause_s(self) -> float:
@@ -78,7 +81,7 @@ class Voice:
         power = sum(sample * sample for sample in samples) / len(samples)
         level = 10 * math.log10(power / 2**30) if power else -96.0
         self._levels.append(level)
-        self._heard_before.append(self.last_s)
+        self._follow(level)
         self.now_s += FRAME_S
         noise = min(self._levels)
         if level >= max(FAINTEST_STIR_DBFS, noise + STIRS_ABOVE_NOISE_DB):
@@ -90,17 +93,21 @@ class Voice:
         if self.began_s is None:
             self.began_s = self.now_s - FRAME_S
         self.last_s = self.now_s
-        if level <= LOUDEST_STEADY_DBFS:
+        if level <= LOUDEST_STEADY_DBFS and self.now_s - self._steady_from_s >= STEADY_S:
             self._forget_steady()
+
+    def _follow(self, level: float) -> None:
+        low, high = self._steady_between
+        low, high = min(low, level), max(high, level)
+        if high - low > STEADY_DB:
+            low = high = level
+            self._steady_from_s, self._last_before_s = self.now_s, self.last_s
+        self._steady_between = low, high
 
     def _forget_steady(self) -> None:
         """Taken for speech so far, and it has only been noise that came on: as if it had always been there."""
-        length = round(STEADY_S / FRAME_S)
-        latest = list(self._levels)[-length:]
-        if len(latest) < length or max(latest) - min(latest) > STEADY_DB:
-            return
         self._levels.clear()
-        self._levels.extend(latest)
-        self.last_s = self._heard_before[0]
-        if self.began_s is not None and self.began_s >= self.now_s - STEADY_S - EDGE_S:
+        self._levels.append(self._steady_between[0])
+        self.last_s = self._last_before_s
+        if self.began_s is not None and self.began_s >= self._steady_from_s - EDGE_S:
             self.began_s = None
