@@ -10,13 +10,14 @@ hesitant speech; they are design values, tried on synthetic voices: no recording
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ivr.speech.ear import BYTES_PER_S, Ear, Hypothesis
 from ivr.speech.grammar import Grammar, is_distress
 from ivr.speech.understand import Understood, understand
-from ivr.speech.voice import Voice
+from ivr.speech.voice import FRAME, Voice
 
 UNKNOWN_SPEECH = "unknown"
 """What is reported for speech that is none of the grammar's phrases; no grammar has an id of this name."""
@@ -30,6 +31,8 @@ LEAD_S = 0.3
 """What the recogniser is given from before the first sound: consonants are quieter than what opens the ear."""
 STILL_S = 1.5
 """Nothing has stirred for so long: what was too faint to be an utterance is over too."""
+DEAD = 16
+"""From the lowest to the highest of 20 ms of samples: A-law's smallest step, and nothing else."""
 LEAST_SPEECH_S = 0.24
 """Shorter is a click, a cough or a dropped spoon: no failure to understand."""
 LONGEST_UTTERANCE_S = 12.0
@@ -84,6 +87,7 @@ class Turn:
             if voice.began_s is None and voice.stirred_s <= before_s:
                 self._lead = pcm[-round(LEAD_S * BYTES_PER_S) :]
                 return None
+            pcm = _without_dead_start(pcm)
             self._listens, self._lead = True, b""
         self._ear = self._ear or self._open()
         hypothesis = self._ear.feed(pcm)
@@ -139,6 +143,18 @@ class Turn:
         if is_distress(meant.id):
             return not (talks_on and self.grammar.name in MACHINE_MAY_ANSWER)
         return not self.grammar.whole or (not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2)
+
+
+def _without_dead_start(pcm: bytes) -> bytes:
+    """From the line's first noise on. Digital silence is no sound of any room, and no model was trained on it: with it
+    before the noise 8 of 13 short answers were understood, without it 12, from a file that begins with the noise 13."""
+    at = 0
+    while at < len(pcm) - FRAME:
+        samples = array("h", pcm[at : at + FRAME])
+        if max(samples) - min(samples) > DEAD:
+            break
+        at += FRAME
+    return pcm[at:]
 
 
 def _joined(first: Hypothesis, then: Hypothesis) -> Hypothesis:

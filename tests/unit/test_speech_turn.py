@@ -197,6 +197,16 @@ def test_the_lines_noise_is_not_given_to_the_recogniser() -> None:
     assert ear.heard_s == pytest.approx(LEAD_S + 0.6 + ANSWER_PAUSE_S, abs=0.1), "with a little before it"
 
 
+def test_dead_silence_before_the_noise_is_not_given_either() -> None:
+    known = load_grammar("accept")
+    ear = ScriptedRecogniser(Hears("好的", 0.4))
+    turn = Turn(known, lambda: ear.open(known))
+    sound = silence(2) + noise(0.1) + speech(0.6) + silence(2)
+    verdict = next((verdict for frame in sound if (verdict := turn.feed(frame))), None)
+    assert meaning(verdict) == "accept"
+    assert ear.heard_s == pytest.approx(0.1 + 0.6 + ANSWER_PAUSE_S, abs=0.05)
+
+
 def test_a_cry_too_faint_to_be_an_utterance_is_heard() -> None:
     faint = noise(1, -62) + noise(0.3, -53) + noise(0.1, -62) + noise(0.3, -53) + noise(2, -62)
     voice = Voice()
