@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="rounds of the rate (8)")
     parser.add_argument("--seconds", type=float, help="seconds a block of the rate (15)")
     parser.add_argument("--every", type=int, default=1, help="speech-line: each nth utterance only")
+    parser.add_argument("--line", choices=speech_line.LINES, action="append", help="speech-line: this kind only")
     parser.add_argument("--model", type=Path, help="speech: another Vosk model than this instance's")
     parser.add_argument("--prompt", type=float, default=rate.GREETING_S, help="seconds of the greeting in the rate")
     parser.add_argument("--count", type=int, help="how often a journey is gone; how many alarms of a storm")
@@ -88,7 +89,8 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
     if part == "speech":
         return await asyncio.to_thread(speech.run_here, quick=args.quick, model_dir=args.model)
     if part == "speech-line":
-        return await speech_line.run(speech.model_here(args.model), quick=args.quick, every=args.every)
+        kinds = args.line or speech_line.LINES
+        return await speech_line.run(speech.model_here(args.model), quick=args.quick, every=args.every, kinds=kinds)
     if part == "speech-load":
         return await speech_load.run(speech.model_here(args.model), quick=args.quick)
     if part == "memory":

@@ -112,15 +112,15 @@ def _speech(part: dict[str, Any]) -> list[Row]:
 
 
 def _line(part: dict[str, Any]) -> list[Row]:
-    if "ratio" not in part:
-        return []
-    late = part["end_of_speech_to_outcome_s"]
-    understood = f"{part['understood_by_line']} ÷ {part['understood_by_file']} = {part['ratio']}"
-    said = f"p50 {late['p50']:.2f}, p95 {late['p95']:.2f} s, {late['turns']} turns"
-    return [
-        ("电话里听懂÷文件里听懂 understood, telephone ÷ file", understood, "≥ 0.98"),
-        ("说完到结果 end of speech → outcome", said, ""),
-    ]
+    found: list[Row] = []
+    for kind, one in part.get("lines", {}).items():
+        understood = f"{one['understood_by_line']} ÷ {one['understood_by_file']} = {one['ratio']}"
+        found.append((f"听懂 电话÷文件 understood, telephone ÷ file ({kind} line)", understood, "≥ 0.98"))
+        late = one["end_of_speech_to_outcome_s"]["all"]
+        if late["turns"]:
+            said = f"p50 {late['p50']:.2f}, p95 {late['p95']:.2f} s, {late['turns']} turns"
+            found.append((f"说完到结果 end of speech → outcome ({kind} line)", said, ""))
+    return found
 
 
 def table(found: list[Row]) -> str:

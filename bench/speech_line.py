@@ -1,7 +1,8 @@
 """The same utterances by file and through the telephone: SIP, G.711, Asterisk, AEAP, worker, AGI. And how soon.
 
 The engine's place is taken by an AGI server that only asks: no database, no flow, so that what is measured is hearing.
-One caller speaks at a time when the time from the end of speech to the outcome is measured.
+By file is `bench speech`: the bare recogniser and `understand`, on the utterance's own file. Through the telephone the
+same samples come on three kinds of line, which differ in what is heard between two utterances.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import tempfile
 import time
 from array import array
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from bench.numbers import percentile
-from bench.speech import here, ids_of
-from bench.speech_channel import telephone
+from bench.speech import here, ids_of, sound
+from bench.speech_channel import line_noise
 from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, phrases, read
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.agi_speech import Ear, EarLost, said
 from ivr.asterisk.config import SILENCE
 from ivr.asterisk.fastagi import AgiServer, AgiSession
 from ivr.asterisk.portable import sipp_command
-from ivr.callflows.call import CallerHungUp, Said
+from ivr.callflows.call import CallerHungUp
+from ivr.callflows.call import Said as Understood
 from ivr.prompts.alaw import RATE, encode
 from ivr.settings import Settings
 from ivr.speech.grammar import load_grammar
@@ -33,15 +36,19 @@ from tests.calls.harness import PortBlock, Town
 from tests.calls.harness.legs import Elder
 from tests.calls.system import System
 
+LINES = ("steady", "switched", "unsent")
+"""Between the utterances: the line's noise, as on an analogue line; digital silence, so that the noise comes and goes
+with the voice; not a packet, as from a telephone with voice detection."""
 WITHIN_S = 8
 """One RECOGNIZE; longer than any utterance here and the pause that ends it."""
-BETWEEN_S = 0.3
-BEFORE_S, AFTER_S = 1.7, 2.0
-"""The line with its noise, before and after each utterance, as while our question plays: who talks on without it is
-taken for a machine (ivr/speech/voice.py). Noise that came and went with the words would be taken for speech itself."""
+BEFORE_S = 1.8
+"""Of listening before each utterance, as while our question plays: who talks on without a pause is taken for a machine
+(ivr/speech/voice.py)."""
 LOUD = 1200
 """Of 32,768: above the peaks of the line's noise; the end of speech is the last sample as loud."""
-TURNS_FOR_TIMES = 60
+CALLERS = 8
+STRANGERS = 3
+"""Every third utterance is also said to a turn that asks for something else."""
 
 
 class ListeningPost(System):
@@ -63,7 +70,7 @@ class Line:
         """Speak into one turn; what was understood ("" for nothing), and when (`loop.time()`)."""
         outcome: asyncio.Future[tuple[str, float]] = asyncio.get_running_loop().create_future()
         await self.turns.put((grammar, outcome))
-        await asyncio.sleep(BETWEEN_S)
+        await asyncio.sleep(BEFORE_S)
         self.elder.say(alaw)
         return await outcome
 
@@ -100,7 +107,7 @@ async def lines(callers: int, model_dir: Path) -> AsyncIterator[list[Line]]:
                 await ear.begin(grammar, "0")
                 await call.renew(WITHIN_S + 2)
                 heard = said(await ear.recognise(SILENCE, WITHIN_S))
-                found = heard.meaning if isinstance(heard, Said) else ""
+                found = heard.meaning if isinstance(heard, Understood) else ""
             except EarLost:
                 found = "lost"
             if not outcome.done():
@@ -120,10 +127,35 @@ async def lines(callers: int, model_dir: Path) -> AsyncIterator[list[Line]]:
         yield ready
 
 
-def heard_on_the_line(one: Utterance) -> bytes:
-    """16-bit PCM, by file and by telephone the same."""
-    before, after = (array("h", bytes(2 * round(seconds * RATE))) for seconds in (BEFORE_S, AFTER_S))
-    return telephone(before + read(one.path) + after, one.seed)
+@dataclass(frozen=True)
+class Said:
+    """An utterance, and the turn that it is said to."""
+
+    one: Utterance
+    grammar: str
+
+    @property
+    def own(self) -> bool:
+        return self.grammar == self.one.group
+
+
+def right(said: Said, found: str) -> bool:
+    """Understood as meant; to a stranger's turn: taken for an answer."""
+    if not said.own:
+        return found not in ("", "lost")
+    wanted = said.one.wanted
+    return found.startswith("time.") if wanted == "time" else found == wanted
+
+
+def what_is_said(utterances: Sequence[Utterance]) -> list[Said]:
+    """Each to its own turn, and some to another's, where they are nothing."""
+    names = list(dict.fromkeys(one.group for one in utterances))
+    said = [Said(one, one.group) for one in utterances]
+    for n, one in enumerate(utterances[::STRANGERS]):
+        grammar = load_grammar(names[(names.index(one.group) + 1 + n % (len(names) - 1)) % len(names)])
+        if one.group not in (grammar.name, "distress") and not any(entry in one.text for entry in grammar.phrases):
+            said.append(Said(one, grammar.name))
+    return said
 
 
 def speech_end_s(pcm: bytes) -> float:
@@ -132,89 +164,104 @@ def speech_end_s(pcm: bytes) -> float:
     return next((n + 1 for n in range(len(samples) - 1, -1, -1) if abs(samples[n]) > LOUD), 0) / RATE
 
 
-async def _through(line: Line, work: asyncio.Queue[Utterance], rows: list[dict[str, Any]], total: int) -> None:
-    while not work.empty():
-        one = work.get_nowait()
-        pcm = heard_on_the_line(one)
-        alaw = encode(array("h", pcm).tolist())
-        began = asyncio.get_running_loop().time()
+def _alaw(pcm: bytes) -> bytes:
+    return encode(array("h", pcm).tolist())
+
+
+def between(kind: str, one: Utterance) -> bytes | None:
+    """What the line sounds like while nobody speaks."""
+    if kind == "steady":
+        return _alaw(line_noise(read(one.path), one.seed, 5.0))
+    return None if kind == "unsent" else _alaw(bytes(320))
+
+
+async def _through(line: Line, kind: str, work: deque[Said], rows: list[dict[str, Any]], total: int) -> None:
+    loop = asyncio.get_running_loop()
+    while work:
+        said = work.popleft()
+        pcm = sound(said.one)
+        line.elder.idle(between(kind, said.one))
+        began = loop.time()
         try:
             async with asyncio.timeout(WITHIN_S + 8):
-                found, at = await line.ask(one.group, alaw)
+                found, at = await line.ask(said.grammar, _alaw(pcm))
         except (TimeoutError, CallerHungUp):
             found, at = "lost", float("nan")
         # The peer's clock starts with say(): its packets leave against a fixed origin.
-        late = at - (began + BETWEEN_S + speech_end_s(pcm))
-        rows.append({"utterance": one, "line": found, "late_s": late})
+        rows.append({"said": said, "line": found, "late_s": at - (began + BEFORE_S + speech_end_s(pcm))})
         await line.elder.said()
         if len(rows) % 10 == 0 or len(rows) == total:
-            print(f"\r  {len(rows)}/{total} through the telephone", end="", flush=True)
+            print(f"\r  {kind}: {len(rows)}/{total} through the telephone", end="", flush=True)
 
 
-async def through_the_line(utterances: Sequence[Utterance], callers: int, model_dir: Path) -> list[dict[str, Any]]:
-    work: asyncio.Queue[Utterance] = asyncio.Queue()
-    for one in utterances:
-        work.put_nowait(one)
-    rows: list[dict[str, Any]] = []
+async def through_the_line(kind: str, said: Sequence[Said], callers: int, model_dir: Path) -> list[dict[str, Any]]:
+    work, rows = deque(said), list[dict[str, Any]]()
     async with lines(callers, model_dir) as ready:
         async with asyncio.TaskGroup() as group:
             for line in ready:
-                group.create_task(_through(line, work, rows, len(utterances)))
+                group.create_task(_through(line, kind, work, rows, len(said)))
         print()
         for line in ready:
             await line.elder.hang_up()
     return rows
 
 
-def right(one: Utterance, found: str) -> bool:
-    return bool(found) and (found.startswith("time.") if one.wanted == "time" else found == one.wanted)
-
-
-def by_file(model_dir: Path, utterances: Sequence[Utterance]) -> dict[Utterance, str]:
+def by_file(model_dir: Path, said: Sequence[Said]) -> dict[Said, str]:
     from ivr.speech.vosk_ear import VoskRecogniser
 
     vosk = VoskRecogniser(model_dir)
-    found: dict[Utterance, str] = {}
-    for n, one in enumerate(utterances, 1):
-        ids = ids_of(vosk, load_grammar(one.group), heard_on_the_line(one))
+    found: dict[Said, str] = {}
+    for n, one in enumerate(said, 1):
+        ids = ids_of(vosk, load_grammar(one.grammar), sound(one.one))
         found[one] = ids[0] if ids else ""
-        if n % 25 == 0 or n == len(utterances):
-            print(f"\r  {n}/{len(utterances)} by file", end="", flush=True)
+        if n % 25 == 0 or n == len(said):
+            print(f"\r  {n}/{len(said)} by file", end="", flush=True)
     print()
     return found
 
 
-async def run(model_dir: Path, *, quick: bool, callers: int = 4, every: int = 1) -> dict[str, Any]:
-    """Both ways, and the time from the end of speech to the outcome, one caller at a time. `every`: each nth only."""
-    utterances = here([*phrases(ESPEAK_VOICES), *phrases(KOKORO_VOICES)])[:: 9 if quick else every]
-    if not utterances:
+def compared(filed: dict[Said, str], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One kind of line against the file."""
+    line = {row["said"]: row["line"] for row in rows}
+    own, strange = [one for one in filed if one.own], [one for one in filed if not one.own]
+    ok_file, ok_line = (sum(right(one, found[one]) for one in own) for found in (filed, line))
+    times = [row["late_s"] for row in rows if row["line"] and right(row["said"], row["line"])]
+    short = [row["late_s"] for row in rows
+             if right(row["said"], row["line"]) and load_grammar(row["said"].grammar).whole]  # fmt: skip
+    return {
+        "utterances": len(own), "understood_by_file": ok_file, "understood_by_line": ok_line,
+        "ratio": round(ok_line / ok_file, 3) if ok_file else None,
+        "same_outcome": sum(filed[one] == line[one] for one in own),
+        "others": len(strange), "false_by_file": sum(right(one, filed[one]) for one in strange),
+        "false_by_line": sum(right(one, line[one]) for one in strange),
+        "lost": sum(value == "lost" for value in line.values()),
+        "end_of_speech_to_outcome_s": {"all": _spread(times), "whole_answers": _spread(short)},
+        "differ": [f"{one.one.voice} {one.grammar} {one.one.text}: {filed[one] or '∅'} / {line[one] or '∅'}"
+                   for one in filed if filed[one] != line[one]],
+    }  # fmt: skip
+
+
+def _spread(times: Sequence[float]) -> dict[str, float]:
+    if not times:
+        return {"turns": 0}
+    return {"turns": len(times), "p50": round(percentile(times, 0.5), 2), "p95": round(percentile(times, 0.95), 2)}
+
+
+async def run(
+    model_dir: Path, *, quick: bool, callers: int = CALLERS, every: int = 1, kinds: Sequence[str] = LINES
+) -> dict[str, Any]:
+    """By file and on each kind of line. `every`: each nth utterance only."""
+    said = what_is_said(here([*phrases(ESPEAK_VOICES), *phrases(KOKORO_VOICES)])[:: 9 if quick else every])
+    if not said:
         print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
         return {"missing": "audio"}
-    filed = await asyncio.to_thread(by_file, model_dir, utterances)
-    began = time.monotonic()
-    rows = await through_the_line(utterances, 1 if quick else callers, model_dir)
-    line = {row["utterance"]: row["line"] for row in rows}
-    ok_file = sum(right(one, filed[one]) for one in utterances)
-    ok_line = sum(right(one, line.get(one, "")) for one in utterances)
-    same = sum(filed[one] == line.get(one) for one in utterances)
-    result: dict[str, Any] = {
-        "model": model_dir.name, "utterances": len(utterances), "understood_by_file": ok_file,
-        "understood_by_line": ok_line, "ratio": round(ok_line / ok_file, 3) if ok_file else None, "same_outcome": same,
-        "lost": sum(value == "lost" for value in line.values()), "took_s": round(time.monotonic() - began),
-        "differ": [f"{one.voice} {one.text}: {filed[one] or '∅'} / {line.get(one) or '∅'}"
-                   for one in utterances if filed[one] != line.get(one)],
-    }  # fmt: skip
-    print(
-        f"  understood by file {ok_file}, by telephone {ok_line} of {len(utterances)}; same outcome {same}", flush=True
-    )
-    sure = [one for one in utterances if right(one, filed[one]) and right(one, line.get(one, ""))]
-    timed = [row for row in await through_the_line(sure[:TURNS_FOR_TIMES], 1, model_dir) if row["line"]]
-    times = [row["late_s"] for row in timed if row["line"] != "lost"]
-    short = [row["late_s"] for row in timed if load_grammar(row["utterance"].group).whole]
-    result["end_of_speech_to_outcome_s"] = {
-        "turns": len(times), "p50": round(percentile(times, 0.5), 2), "p95": round(percentile(times, 0.95), 2),
-        "whole_answers": {"turns": len(short), "p50": round(percentile(short, 0.5), 2),
-                          "p95": round(percentile(short, 0.95), 2)},
-    }  # fmt: skip
-    print(f"  end of speech to outcome {result['end_of_speech_to_outcome_s']}", flush=True)
+    filed = await asyncio.to_thread(by_file, model_dir, said)
+    result: dict[str, Any] = {"model": model_dir.name, "callers": callers, "lines": {}}
+    for kind in kinds:
+        began = time.monotonic()
+        found = compared(filed, await through_the_line(kind, said, callers, model_dir))
+        result["lines"][kind] = found | {"took_s": round(time.monotonic() - began)}
+        print(f"  {kind}: understood by file {found['understood_by_file']}, by telephone {found['understood_by_line']} "
+              f"of {found['utterances']}; false {found['false_by_file']} / {found['false_by_line']} of "
+              f"{found['others']}; {found['end_of_speech_to_outcome_s']}", flush=True)  # fmt: skip
     return result

@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import proc
 from bench.speech import here
 from bench.speech_channel import telephone
-from bench.speech_line import post
+from bench.speech_line import ListeningPost, post
 from bench.speech_material import ESPEAK_VOICES, read, talk
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.fastagi import AgiServer, AgiSession
@@ -38,17 +39,28 @@ import sys, time
 from pathlib import Path
 from ivr.speech.grammar import load_grammar
 from ivr.speech.vosk_ear import VoskRecogniser
-piece = 1600
-pcm = Path(sys.argv[2]).read_bytes()
-ear = VoskRecogniser(Path(sys.argv[1])).open(load_grammar("listen"))
-ear.feed(pcm[:piece])
-began = time.process_time()
-for at in range(piece, len(pcm), piece):
-    ear.feed(pcm[at : at + piece])
-ear.finish()
-print((time.process_time() - began) / ((len(pcm) - piece) / 16000))
+piece, order = 1600, sys.argv[2]
+lines = [Path(name).read_bytes() for name in sys.argv[3:]]
+recogniser, grammar = VoskRecogniser(Path(sys.argv[1])), load_grammar("listen")
+recogniser.open(grammar).feed(lines[0][: 40 * piece])
+ears = [recogniser.open(grammar) for _ in lines]
+began, clock = time.process_time(), time.monotonic()
+if order == "one by one":
+    for ear, pcm in zip(ears, lines):
+        for at in range(0, len(pcm), piece):
+            ear.feed(pcm[at : at + piece])
+else:
+    for at in range(0, len(lines[0]), piece):
+        if order == "in real time":
+            time.sleep(max(0.0, clock + at / 16000 - time.monotonic()))
+        for ear, pcm in zip(ears, lines):
+            ear.feed(pcm[at : at + piece])
+print((time.process_time() - began) / sum(len(pcm) / 16000 for pcm in lines))
 """
-"""As the workers feed it, in pieces of 100 ms; without Asterisk, sockets, pauses and meanings."""
+ORDERS = ("one by one", "in turn", "in real time")
+"""The same sound of all callers, in pieces of 100 ms as the workers feed it, every second of it decoded; without
+Asterisk, sockets and meanings. One caller after another is the library at its best; in turn, piece by piece, is what it
+does for as many as speak at once; in real time it also waits for each piece to be spoken, as it must on a line."""
 
 
 def spoken(seconds: float, first: int) -> bytes:
@@ -61,12 +73,13 @@ def spoken(seconds: float, first: int) -> bytes:
     return bytes(pcm[: round(seconds) * BYTES_PER_S])
 
 
-def bare(model_dir: Path, pcm: bytes) -> float:
-    """CPU seconds a second of sound, in a process of its own."""
-    with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
-        file.write(pcm)
-        file.flush()
-        command = [sys.executable, "-c", _BARE, str(model_dir), file.name]
+def bare(model_dir: Path, lines: Sequence[bytes], order: str) -> float:
+    """CPU seconds a second of sound, in a process of its own. `order`: "one by one" or "in turn"."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{n}.pcm" for n in range(len(lines))]
+        for file, pcm in zip(files, lines, strict=True):
+            file.write_bytes(pcm)
+        command = [sys.executable, "-c", _BARE, str(model_dir), order, *map(str, files)]
         done = subprocess.run(command, capture_output=True, check=True, cwd=PROJECT_ROOT, text=True)
     return float(done.stdout.split()[-1])
 
@@ -80,7 +93,7 @@ async def listen(session: AgiSession) -> None:
 
 
 async def run(
-    model_dir: Path, *, quick: bool, streams: int = 6, blocks: int = 5, seconds: float = 30.0
+    model_dir: Path, *, quick: bool, streams: int = 6, blocks: int = 3, seconds: float = 30.0
 ) -> dict[str, Any]:
     """Interleaved blocks; the median of each side."""
     if quick:
@@ -89,7 +102,7 @@ async def run(
         print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
         return {"missing": "audio"}
     phone: list[dict[str, float]] = []
-    library: list[float] = []
+    library: dict[str, list[float]] = {order: [] for order in ORDERS}
     async with (
         post(streams, IVR_SPEECH_MODEL_DIR=str(model_dir), IVR_SPEECH_SLOTS=str(streams + 2)) as (system, town),
         AgiServer(system.settings.agi_port, listen),
@@ -97,12 +110,14 @@ async def run(
         elders = [await town.call(f"0215000{n:04}", system.settings.hotline_number) for n in range(streams)]
         for elder in elders:
             await elder.answered()
-        heard = [spoken(seconds + WARM_S, 7 * n) for n in range(streams)]
+        heard = [spoken(WARM_S + seconds, 7 * n) for n in range(streams)]
+        measured = [pcm[round(WARM_S) * BYTES_PER_S :] for pcm in heard]
         lines = [encode(array("h", pcm).tolist()) for pcm in heard]
         pids = {"worker": system.speech_worker(), "asterisk": system.processes["asterisk"].pid}
         pids["pool"] = system.processes["speech"].pid
         for block in range(blocks):
             print(f"\r  block {block + 1}/{blocks}: {streams} callers talk for {seconds:g} s", end="", flush=True)
+            dropped_s = (await _worker(system))["dropped_s"]
             for elder, alaw in zip(elders, lines, strict=True):
                 elder.say(alaw)
             await asyncio.sleep(WARM_S)
@@ -111,24 +126,38 @@ async def run(
             await asyncio.sleep(seconds - 1)
             took = time.monotonic() - began
             used = {name: (proc.cpu_ms(pid) - before[name]) / 1000 / took / streams for name, pid in pids.items()}
-            phone.append(used)
             for elder in elders:
                 await elder.said()
+            await asyncio.sleep(1)
+            counts = await _worker(system)
+            phone.append(used | {"dropped_s": counts["dropped_s"] - dropped_s, "lag_p95_s": counts["lag_p95_s"]})
             print(f"\r  block {block + 1}/{blocks}: the bare library{' ' * 20}", end="", flush=True)
-            library.append(await asyncio.to_thread(bare, model_dir, heard[block % streams]))
-        dropped = system.speech().get("workers", {}).get("worker-1", {})
+            for order, found in library.items():
+                found.append(await asyncio.to_thread(bare, model_dir, measured, order))
         for elder in elders:
             await elder.hang_up()
     print()
-    share = {name: statistics.median(one[name] for one in phone) for name in phone[0]}
-    all_of_it = statistics.median(sum(one.values()) for one in phone)
-    alone = statistics.median(library)
+    share = {name: statistics.median(one[name] for one in phone) for name in pids}
+    all_of_it = statistics.median(sum(one[name] for name in pids) for one in phone)
+    alone = {order: statistics.median(found) for order, found in library.items()}
+    live = alone["in real time"]
     result = {
         "model": model_dir.name, "streams": streams, "blocks": blocks, "seconds": seconds,
         "cpu_a_stream": {name: round(value, 4) for name, value in share.items()},
-        "bare": round(alone, 4), "bare_streams_per_core": round(1 / alone, 1),
-        "line_streams_per_core": round(1 / all_of_it, 1), "ratio": round(alone / all_of_it, 3),
-        "ratio_worker_only": round(alone / share["worker"], 3), "worker": dropped,
+        "bare": {order: round(value, 4) for order, value in alone.items()},
+        "bare_streams_per_core": round(1 / live, 1), "line_streams_per_core": round(1 / all_of_it, 1),
+        "ratio": round(live / all_of_it, 3),
+        "ratio_of_each": {order: round(value / all_of_it, 3) for order, value in alone.items()},
+        "dropped_s": [round(one["dropped_s"], 1) for one in phone],
+        "lag_p95_s": max(one["lag_p95_s"] for one in phone),
+        "blocks_seen": [{name: round(value, 4) for name, value in one.items()} for one in phone], "library": library,
     }  # fmt: skip
     print(f"  {result}", flush=True)
     return result
+
+
+async def _worker(system: ListeningPost) -> dict[str, float]:
+    """What the only worker says of itself."""
+    workers = await system.until(lambda: system.speech().get("workers"), 10, "a sign of the worker")
+    counts: dict[str, float] = workers["worker-1"]["counts"]
+    return counts

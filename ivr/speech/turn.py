@@ -1,18 +1,23 @@
 """One question to one speaker: from sound to a meaning, or to "something was said, and not understood".
 
+The recogniser is given an utterance and a little before it, not the noise of the line between two: it takes that noise
+for words. Of 83 short answers (espeak voices, the carried model) it understood 45 after 2 s of noise, 55 after 0.5 s
+and 57 after 0.3 s.
+
 Distress counts at once, in mid-word. Everything else counts when its utterance is over. The constants are for slow,
 hesitant speech; they are design values, tried on synthetic voices: no recording of an elder was at hand.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ivr.speech.ear import Ear, Hypothesis
+from ivr.speech.ear import BYTES_PER_S, Ear, Hypothesis
 from ivr.speech.grammar import Grammar, is_distress
 from ivr.speech.understand import Understood, understand
-from ivr.speech.voice import Voice
+from ivr.speech.voice import FRAME, Voice
 
 UNKNOWN_SPEECH = "unknown"
 """What is reported for speech that is none of the grammar's phrases; no grammar has an id of this name."""
@@ -22,6 +27,12 @@ ANSWER_PAUSE_S = 0.6
 next word of ours begins to feel left alone after a second."""
 SENTENCE_PAUSE_S = 1.1
 """A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut."""
+LEAD_S = 0.3
+"""What the recogniser is given from before the first sound: consonants are quieter than what opens the ear."""
+STILL_S = 1.5
+"""Nothing has stirred for so long: what was too faint to be an utterance is over too."""
+DEAD = 16
+"""From the lowest to the highest of 20 ms of samples: A-law's smallest step, and nothing else."""
 LEAST_SPEECH_S = 0.24
 """Shorter is a click, a cough or a dropped spoon: no failure to understand."""
 LONGEST_UTTERANCE_S = 12.0
@@ -54,29 +65,54 @@ class Turn:
         prompt plays on. None: unknown speech is never reported. `voice`: of the same speaker's turns before."""
         self.grammar = grammar
         self._open = open_ear
-        self._ear = open_ear()
+        self._ear: Ear | None = None
+        self._listens = False
+        self._lead = b""
         self._voice = voice or Voice()
         self._voice.forget()
         self._prompt_end_s = None if prompt_s is None else self._voice.now_s + prompt_s
         self._words = False
+        self._ended_s = -1.0
+        """When the engine itself ended an utterance, and has heard no word since."""
+        self._held: Hypothesis | None = None
+        """An answer that the engine has ended and that nobody could believe yet: somebody still seemed to speak."""
 
     def feed(self, pcm: bytes) -> Verdict | None:
         """The next piece of sound. Raises EarError."""
         voice = self._voice
+        before_s = voice.now_s
         voice.feed(pcm)
+        if not self._listens:
+            pcm = self._lead + pcm
+            if voice.began_s is None and voice.stirred_s <= before_s:
+                self._lead = pcm[-round(LEAD_S * BYTES_PER_S) :]
+                return None
+            pcm = _without_dead_start(pcm)
+            self._listens, self._lead = True, b""
+        self._ear = self._ear or self._open()
         hypothesis = self._ear.feed(pcm)
-        if hypothesis is not None:
-            self._words = self._words or not hypothesis.empty
+        if hypothesis is not None and hypothesis.final:
+            self._ended_s = voice.now_s
+        if hypothesis is not None and not hypothesis.empty:
+            self._words = True
+            if not hypothesis.final:
+                self._ended_s = -1.0
             if verdict := self._judge(hypothesis):
                 return verdict
-        if voice.began_s is None or not self._over(voice.began_s):
-            return None
-        last = self._ear.finish()
+        return self._end(self._ear) if self._over() else None
+
+    def _end(self, ear: Ear) -> Verdict | None:
+        """Of an utterance. An engine that has ended it itself, and for which nothing has stirred since, has
+        nothing left to say, and takes the next one: asking it cost a seventh of all the decoding."""
+        voice = self._voice
+        last = Hypothesis("", (), final=True)
+        if self._ended_s < voice.stirred_s:
+            last, self._ear = ear.finish(), None
         if verdict := self._judge(last):
             return verdict
-        spoken_s, heard_words = voice.last_s - voice.began_s, self._words or not last.empty
-        self._ear = self._open()
-        self._words = False
+        spoken_s = voice.last_s - voice.began_s if voice.began_s is not None else 0.0
+        heard_words = self._words or not last.empty
+        self._listens, self._words, self._held = False, False, None
         voice.forget()
         if not heard_words or spoken_s < LEAST_SPEECH_S:
             return None
@@ -84,13 +120,20 @@ class Turn:
             return None
         return Verdict(UNKNOWN_SPEECH, 0, voice.last_s, voice.now_s)
 
-    def _over(self, began_s: float) -> bool:
+    def _over(self) -> bool:
+        voice = self._voice
+        if voice.began_s is None:
+            return voice.now_s - voice.stirred_s >= STILL_S
         pause = ANSWER_PAUSE_S if self.grammar.whole else SENTENCE_PAUSE_S
-        return self._voice.pause_s >= pause or self._voice.now_s - began_s > LONGEST_UTTERANCE_S
+        return voice.pause_s >= pause or voice.now_s - voice.began_s > LONGEST_UTTERANCE_S
 
     def _judge(self, hypothesis: Hypothesis) -> Verdict | None:
+        if hypothesis.final and self._held is not None:
+            hypothesis = _joined(self._held, hypothesis)
         meant = understand(self.grammar, hypothesis)
         if meant is None or not self._believed(meant):
+            if hypothesis.final:
+                self._held = hypothesis if meant is not None else None
             return None
         return Verdict(meant.id, round(100 * meant.score), self._voice.last_s, self._voice.now_s)
 
@@ -100,3 +143,20 @@ class Turn:
         if is_distress(meant.id):
             return not (talks_on and self.grammar.name in MACHINE_MAY_ANSWER)
         return not self.grammar.whole or (not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2)
+
+
+def _without_dead_start(pcm: bytes) -> bytes:
+    """From the line's first noise on. Digital silence is no sound of any room, and no model was trained on it: with it
+    before the noise 8 of 13 short answers were understood, without it 12, from a file that begins with the noise 13."""
+    at = 0
+    while at < len(pcm) - FRAME:
+        samples = array("h", pcm[at : at + FRAME])
+        if max(samples) - min(samples) > DEAD:
+            break
+        at += FRAME
+    return pcm[at:]
+
+
+def _joined(first: Hypothesis, then: Hypothesis) -> Hypothesis:
+    """One utterance that the engine has ended in its middle."""
+    return Hypothesis(first.text + then.text, first.words + then.words, then.final, then.heard_s)

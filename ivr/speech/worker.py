@@ -18,6 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from ivr.errors import PlainError
 from ivr.settings import Settings, load_settings
 from ivr.speech.control import handed_over, tell
@@ -103,7 +105,7 @@ def main(arguments: list[str]) -> int:
     except PlainError as error:
         print(error.en, file=sys.stderr)
         return 3
-    asyncio.run(serve(control, hall))
+    uvloop.run(serve(control, hall))
     sys.stderr.flush()
     os._exit(0)  # a thread inside the decoder must not hold the end up
 

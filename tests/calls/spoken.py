@@ -33,6 +33,14 @@ def noise(seconds: float, dbfs: float = -30.0) -> bytes:
     return encode_alaw((np.random.default_rng(7).normal(0, level, round(seconds * RATE))).astype(np.int16))
 
 
+def with_its_noise(audio: bytes, dbfs: float = -46.0) -> bytes:
+    """As from a telephone that sends its noise only around the words: 0.3 s before them and 0.6 s after."""
+    words = decode_alaw(audio).astype(np.float64)
+    around = np.concatenate((np.zeros(round(0.3 * RATE)), words, np.zeros(round(0.6 * RATE))))
+    hiss = decode_alaw(noise(len(around) / RATE, dbfs))
+    return encode_alaw((around + hiss[: len(around)]).clip(-32000, 32000).astype(np.int16))
+
+
 def bursts(seconds: float) -> bytes:
     """A crying voice's stand-in: a wavering tone with breath, half a second on, a third off."""
     time = np.arange(round(seconds * RATE)) / RATE

@@ -9,10 +9,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.calls.harness import Answers, Leg, Town, Voicemail, find_prompt
 from tests.calls.harness.behaviours import Behaviour
 from tests.calls.place import MakePlace
-from tests.calls.spoken import bursts, clip, noise, says, together
+from tests.calls.spoken import bursts, clip, noise, says, together, with_its_noise
 from tests.calls.system import PROMPTS, Person, System, prompt
 
 SON, DAUGHTER, NEPHEW, NIECE = "13800000001", "13800000002", "13800000003", "13800000004"
@@ -65,6 +67,18 @@ async def test_saying_that_one_comes_ends_the_question_and_opens_the_room(place:
         rest = find_prompt(call.heard.pcm(), ALARM.read_bytes()[5 * 8000 :], first_s=2.5)
         assert not rest.found, "and it has stopped"
         assert await system.until(lambda: system.speech()["free_urgent"] == 8, 3, "the slot given back")
+
+
+@pytest.mark.parametrize("line", ["its noise comes and goes with the voice", "nothing is sent between the words"])
+async def test_an_answer_counts_on_a_line_that_is_dead_between_the_words(place: MakePlace, line: str) -> None:
+    async with place([LI], speech=True) as (system, town):
+        call = await asked(system, town)
+        if line.startswith("nothing"):
+            call.idle(None)
+        await asyncio.sleep(1)
+        call.say(with_its_noise(clip("accept")))
+        await call.hears(prompt("family/connecting"), within=6, first_s=1.0)
+        await system.leg("family", SON, "accepted")
 
 
 async def test_saying_that_one_cannot_is_a_no(place: MakePlace) -> None:

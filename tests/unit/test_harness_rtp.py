@@ -106,6 +106,23 @@ async def test_speech_arrives_in_time_and_whole(pair: tuple[RtpPeer, RtpPeer]) -
     assert {packet.payload_type for packet in other.heard.packets} == {8}
 
 
+async def test_between_words_the_line_sounds_as_it_was_told_or_is_dead(pair: tuple[RtpPeer, RtpPeer]) -> None:
+    one, other = pair
+    one.idle(SPEECH[:320])
+    await asyncio.sleep(0.3)
+    assert other.heard.alaw()[-640:] in (SPEECH[:320] * 2, (SPEECH[160:320] + SPEECH[:160]) * 2)
+    one.idle(None)
+    await asyncio.sleep(0.1)
+    before = len(other.heard.packets)
+    await asyncio.sleep(0.5)
+    assert len(other.heard.packets) == before
+    one.say(SPEECH[:8000])
+    await asyncio.sleep(1.3)
+    assert len(other.heard.packets) == before + 50
+    gap = other.heard.packets[before].timestamp - other.heard.packets[before - 1].timestamp
+    assert gap > 0.5 * RATE, "its clock went on"
+
+
 async def test_who_is_told_no_address_answers_whoever_sends_first(pair: tuple[RtpPeer, RtpPeer]) -> None:
     one, other = pair
     other.start()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import random
+from array import array
+
 import pytest
 
 from ivr.speech.ear import UNKNOWN
 from ivr.speech.grammar import load_grammar
-from ivr.speech.turn import ANSWER_PAUSE_S, LONGEST_UTTERANCE_S, SENTENCE_PAUSE_S, UNKNOWN_SPEECH, Turn, Verdict
+from ivr.speech.turn import (
+    ANSWER_PAUSE_S,
+    LEAD_S,
+    LONGEST_UTTERANCE_S,
+    SENTENCE_PAUSE_S,
+    UNKNOWN_SPEECH,
+    Turn,
+    Verdict,
+)
 from ivr.speech.voice import Voice
 from tests.doubles.aeap_side import SILENT_PCM, SPEECH_PCM
 from tests.doubles.scripted_ear import Hears, ScriptedRecogniser
@@ -20,6 +31,14 @@ def speech(seconds: float) -> list[bytes]:
 
 def silence(seconds: float) -> list[bytes]:
     return [SILENT_PCM] * round(seconds * 50)
+
+
+def noise(seconds: float, dbfs: float = -46.0, seed: int = 1) -> list[bytes]:
+    chance = random.Random(seed)
+    level = 32768 * 10 ** (dbfs / 20)
+    return [
+        array("h", (round(chance.gauss(0, level)) for _ in range(160))).tobytes() for _ in range(round(seconds * 50))
+    ]
 
 
 def run(
@@ -80,7 +99,7 @@ def test_a_greeting_that_began_in_the_turn_before_is_still_a_greeting() -> None:
     sound = speech(0.6) + silence(1)
     assert meaning(run("accept", Hears("好的", 0.5), sound=sound, voice=voice)) == UNKNOWN_SPEECH
     later = silence(1.6) + sound
-    assert meaning(run("accept", Hears("好的", 2.1), sound=later, voice=voice)) == "accept", "a person waits for us"
+    assert meaning(run("accept", Hears("好的", 0.8), sound=later, voice=voice)) == "accept", "a person waits for us"
 
 
 def test_unknown_speech_is_told_after_the_prompt_only_or_never() -> None:
@@ -115,3 +134,82 @@ def test_frames_of_any_length_are_the_same_sound() -> None:
     for at in range(0, len(data), 334):
         pieces.feed(data[at : at + 334])
     assert (whole.began_s, whole.last_s, whole.now_s) == (pieces.began_s, pieces.last_s, pieces.now_s)
+
+
+# ---- a line whose noise comes and goes with the voice
+
+
+def test_noise_that_comes_on_is_nobody() -> None:
+    for dbfs in (-55.0, -46.0, -38.0):
+        voice = Voice()
+        for frame in silence(2) + noise(1.5, dbfs):
+            voice.feed(frame)
+        assert voice.began_s is None, dbfs
+        assert voice.pause_s > 1.4, dbfs
+        for frame in speech(0.6) + noise(0.5, dbfs) + silence(0.5):
+            voice.feed(frame)
+        assert voice.began_s == pytest.approx(3.5, abs=0.05), dbfs
+        assert voice.last_s == pytest.approx(4.06, abs=0.05), "and not the noise after him"
+
+
+def test_a_held_cry_is_somebody() -> None:
+    voice = Voice()
+    for frame in silence(1) + [SPEECH_PCM] * 100:
+        voice.feed(frame)
+    assert (voice.began_s, voice.pause_s) == (pytest.approx(1.0, abs=0.05), 0)
+
+
+def test_who_speaks_softly_is_not_taken_for_noise() -> None:
+    soft = [bytes(array("h", (sample // 40 for sample in array("h", frame)))) for frame in speech(2)]
+    voice = Voice()
+    for frame in noise(1, -66) + soft:
+        voice.feed(frame)
+    assert voice.began_s == pytest.approx(1.0, abs=0.05)
+    assert voice.pause_s < 0.1
+
+
+def test_an_answer_that_the_engine_ends_in_the_noise_after_it_counts() -> None:
+    switched = silence(2) + noise(0.3) + speech(0.6) + noise(0.5) + silence(1)
+    verdict = run("accept", Hears("好的", 0.9, ends_s=1.1), sound=switched)
+    assert meaning(verdict) == "accept"
+    verdict = run("accept", Hears("好", 0.5, ends_s=0.7), Hears("好的", 0.9), sound=switched)
+    assert meaning(verdict) == "accept", "said twice in one breath"
+
+
+def test_an_answer_with_something_after_it_is_not_all_that_was_said() -> None:
+    switched = silence(2) + noise(0.3) + speech(0.6) + noise(0.5) + silence(1)
+    verdict = run("accept", Hears("好", 0.5, ends_s=0.7), Hears(UNKNOWN, 0.9), sound=switched)
+    assert meaning(verdict) == UNKNOWN_SPEECH
+
+
+# ---- what the recogniser is given
+
+
+def test_the_lines_noise_is_not_given_to_the_recogniser() -> None:
+    known = load_grammar("accept")
+    ear = ScriptedRecogniser(Hears("好的", 0.7))
+    turn = Turn(known, lambda: ear.open(known))
+    for frame in noise(5):
+        turn.feed(frame)
+    assert (ear.opened, ear.heard_s) == ([], 0)
+    verdict = next((verdict for frame in speech(0.6) + noise(2) if (verdict := turn.feed(frame))), None)
+    assert meaning(verdict) == "accept"
+    assert ear.heard_s == pytest.approx(LEAD_S + 0.6 + ANSWER_PAUSE_S, abs=0.1), "with a little before it"
+
+
+def test_dead_silence_before_the_noise_is_not_given_either() -> None:
+    known = load_grammar("accept")
+    ear = ScriptedRecogniser(Hears("好的", 0.4))
+    turn = Turn(known, lambda: ear.open(known))
+    sound = silence(2) + noise(0.1) + speech(0.6) + silence(2)
+    verdict = next((verdict for frame in sound if (verdict := turn.feed(frame))), None)
+    assert meaning(verdict) == "accept"
+    assert ear.heard_s == pytest.approx(0.1 + 0.6 + ANSWER_PAUSE_S, abs=0.05)
+
+
+def test_a_cry_too_faint_to_be_an_utterance_is_heard() -> None:
+    faint = noise(1, -62) + noise(0.3, -53) + noise(0.1, -62) + noise(0.3, -53) + noise(2, -62)
+    voice = Voice()
+    verdict = run("services", Hears("救命", 0.8), sound=faint, voice=voice)
+    assert voice.began_s is None
+    assert meaning(verdict) == "distress.help"

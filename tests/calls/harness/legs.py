@@ -136,6 +136,10 @@ class Leg:
         """Start to speak (raw A-law); returns how long that takes."""
         return self._rtp.say(audio)
 
+    def idle(self, audio: bytes | None) -> None:
+        """What is sent while it says nothing: this noise over and over, or None, no packets at all."""
+        self._rtp.idle(audio)
+
     def press(self, keys: str) -> None:
         self._rtp.press(keys)
 

@@ -1,7 +1,7 @@
 """一部话机的耳与口。One telephone's ear and mouth: G.711 A-law over RTP, keys by RFC 4733.
 
-Sends a packet each 20 ms against a fixed origin (silence when there is nothing to say), so that a busy machine
-delays packets but never slows the stream down.
+Sends a packet each 20 ms against a fixed origin (when there is nothing to say, silence, or what `idle` was given), so
+that a busy machine delays packets but never slows the stream down.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class RtpPeer(asyncio.DatagramProtocol):
         self._stamp = random.getrandbits(31)
         self._ssrc = random.getrandbits(32)
         self._speech: deque[bytes] = deque()
+        self._idle: list[bytes] = [_SILENT_FRAME]
+        self._pausing = False  # nothing was sent in the last frame: the next packet begins a talk spurt
         self._keys: deque[str] = deque()
         self._key_frame = 0  # frames of the present key already sent; negative: pause after a key
         self._key_stamp = 0
@@ -95,6 +97,12 @@ class RtpPeer(asyncio.DatagramProtocol):
         self._quiet.clear()
         return len(raw) / 8000
 
+    def idle(self, audio: bytes | None) -> None:
+        """What the line sounds like while nothing is said (raw A-law, over and over), instead of silence. None: not a
+        packet is sent then, as by a telephone with voice detection."""
+        raw = audio or b""
+        self._idle = [raw[at : at + FRAME] for at in range(0, len(raw) - FRAME + 1, FRAME)]
+
     def press(self, keys: str) -> None:
         """Queue keys: 120 ms each, 100 ms apart."""
         if unknown := set(keys) - set(KEYS):
@@ -131,8 +139,13 @@ class RtpPeer(asyncio.DatagramProtocol):
             self._send_key_frame(self._keys[0])
         else:
             self._key_frame = min(0, self._key_frame + 1)
-            frame = self._speech.popleft() if self._speech else _SILENT_FRAME
-            self._send(PCMA, self._stamp, frame)
+            if self._speech:
+                frame = self._speech.popleft()
+            else:
+                frame = self._idle[self._tick_no % len(self._idle)] if self._idle else b""
+            if frame:
+                self._send(PCMA, self._stamp, frame, marker=self._pausing)
+            self._pausing = not frame
         self._stamp += FRAME
         if not self._speech and not self._keys:
             self._quiet.set()
