@@ -2,8 +2,8 @@
 
 SQLite does not queue writers: who finds the file locked sleeps and tries again, and a process that writes without a
 pause is seldom met between two commits. Beside an engine that did, half of the console's writes were refused after 3 s
-(alarms, in a storm) and the others took 2.4 s (median); with this all took 26 ms. Two locks make it a queue of two:
-who waits for the turn holds the door, so that who has just written comes after him.
+(alarms, in a storm) and the median was 2.4 s; with this it is 29 ms, and none was refused. Two locks make it a queue
+of two: who waits for the turn holds the door, so that who has just written comes after him.
 
 A killed process leaves no lock behind; one that is stopped is not waited for longer than `PATIENCE_S`. Whoever writes
 without this (an import) meets SQLite's own lock as before.

@@ -11,11 +11,12 @@ from bench import report
 from bench.journeys.figures import JOURNEYS, figures
 from ivr.cli import bench as command
 
-PRESS = {"ms": {"committed": 20.0, "listed": 60.0, "two_way": 5000.0}, "ordinary_calls_lost": 0}
+WHOLE = {"ordinary_calls_lost": 0, "others_undisturbed": True}
+PRESS = {"ms": {"committed": 20.0, "listed": 60.0, "two_way": 5000.0}, **WHOLE}
 
 
 def test_times_between_two_moments_and_what_is_missing_are_counted() -> None:
-    slow: dict[str, Any] = {"ms": {"committed": 40.0, "two_way": 9000.0}, "ordinary_calls_lost": 1}
+    slow: dict[str, Any] = {"ms": {"committed": 40.0, "two_way": 9000.0}, **WHOLE, "ordinary_calls_lost": 1}
     found = figures("break-in", [PRESS, slow, {"failed": "not within 20 s: two-way speech with a seat"}])
     assert found["runs"] == 3
     assert found["failed"] == ["not within 20 s: two-way speech with a seat"]
