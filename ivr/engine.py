@@ -35,6 +35,7 @@ from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
 from ivr.services.listening_desk import ListeningDesk
 from ivr.services.packages import PackageSender
 from ivr.services.ports import StoreUnavailable
+from ivr.services.reconcile import GRACE_S
 from ivr.services.storm_desk import StormDesk
 from ivr.services.ticket_desk import TicketDesk
 from ivr.services.triage_desk import TriageDesk
@@ -205,6 +206,9 @@ class Engine:
             for event in batch:
                 if event.incident_id is not None:
                     self._incident_changed(event.kind, event.incident_id)
+                    if event.data.get("source") == "lifeline":
+                        # His line may have gone long ago: he is called as soon as that can be known.
+                        self.node.audit_in(GRACE_S + 0.2)
                     if event.kind in PACKAGE_NEWS:
                         self.packages.wake()
                     self.recordings.wake(event.incident_id, event.kind)

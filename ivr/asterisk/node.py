@@ -94,7 +94,7 @@ class AsteriskNode:
                 self._calls,
                 asterisk_started=item.asterisk_started,
                 engine_started=self._started,
-                look_again=self._audit_in,
+                look_again=self.audit_in,
             )
             # A snapshot may be older than the break-in that has just parked somebody.
             with_whom = {u: seat for u, seat in item.with_whom().items() if u not in self._parked}
@@ -111,7 +111,7 @@ class AsteriskNode:
         if handler is not None:
             handler(item)
 
-    def _audit_in(self, seconds: float) -> None:
+    def audit_in(self, seconds: float) -> None:
         """An audit before its time: an incident must go on within 5 s of a restart, not at the next round of 10 s."""
         asyncio.get_running_loop().call_later(max(0.0, seconds), self._mend.set)
 

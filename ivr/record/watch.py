@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from ivr import clock
 from ivr.domain.recordings import named
 from ivr.record.shelf import STILL_S, Found, Shelf
 from ivr.services.ports import StoreUnavailable
@@ -49,7 +48,7 @@ class Recordings(Protocol):
 
 
 def _now() -> datetime:
-    return clock.now()
+    return datetime.now(UTC)  # held against files' times: those are the wall clock's, ours may be ahead of it
 
 
 class RecordingWatch:

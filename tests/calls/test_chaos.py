@@ -38,10 +38,7 @@ MINUTES = float(os.environ.get("CHAOS_MINUTES", "1000"))
 TALLY = os.environ.get("CHAOS_TALLY", "")
 A_ROUND = 8
 """Faults in one round."""
-SHORT = (
-    Fault.ENGINE_KILLED, Fault.DATABASE_LOCKED, Fault.CABLE_CUT, Fault.CLOCK_BACK, Fault.ASTERISK_KILLED,
-    Fault.ENGINE_KILLED,
-)  # fmt: skip
+SHORT = (Fault.ENGINE_KILLED, Fault.DATABASE_LOCKED, Fault.CLOCK_BACK, Fault.ASTERISK_KILLED)
 
 
 @contextmanager

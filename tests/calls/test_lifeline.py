@@ -206,3 +206,20 @@ async def test_whom_only_the_lifeline_heard_is_called_back_when_his_line_is_gone
         again = await home.called(within=8)
         await again.hears(prompt("elder/line_lost"))
         await again.hang_up()
+
+
+async def test_who_was_gone_before_the_engine_came_back_is_called_at_once_and_not_at_the_next_audit(
+    place: MakePlace,
+) -> None:
+    async with place([WANG], IVR_DUTY_PHONE="") as (system, town):
+        home = town.family("02150001111", NoAnswer())
+        await system.kill("engine")
+        elder = await town.call("02150001111", "12349120")
+        await elder.answered(within=12)
+        await asyncio.sleep(1)
+        await elder.hang_up()
+        await system.start("engine")
+        began = asyncio.get_running_loop().time()
+        rung = await home.called(within=20)
+        print(f"engine back to INVITE {rung.invited_at - began:.1f} s")
+        assert rung.invited_at - began < 9.5

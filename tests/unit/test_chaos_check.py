@@ -14,6 +14,7 @@ LOST = Dial(0, None, 5, "lost")
 CAME = Dial(0, 5.0, 90, "talked")
 TAKEN_AWAY = Dial(0, 5.0, 12, "lost")
 RECORD = Told({"a": [NO, NO], "b": [NO, NO], "c": [NO, NO]})
+LATE = Told({**RECORD.dials, "a": [replace(NO, at=14), replace(NO, at=19)]})
 CUT = replace(CALM, torn=[100], outages=[(99, 110), (130, 131)], until=200)
 
 
@@ -43,7 +44,7 @@ def test_nothing_is_found_where_all_is_well() -> None:
         (CALM, Told({**RECORD.dials, "a": [NO, CAME]}), "c: dialled 35.0 s after somebody had accepted"),
         (CALM, Told({**RECORD.dials, "a": [TAKEN_AWAY, NO]}), "c: dialled 5.0 s after somebody had accepted"),
         (CALM, Told({**RECORD.dials, "a": [NO, NO, LOST]}), "its last dial was lost and not made again"),
-        (replace(CALM, invites={"a": [15, 20], "b": [1, 21], "c": [10, 40]}), RECORD, "whose turn it was"),
+        (replace(CALM, invites={"a": [15, 20], "b": [1, 21], "c": [10, 40]}), LATE, "whose turn it was"),
         (CUT, RECORD, "not called back within 15 s"),
         (replace(CUT, called_back=[127]), RECORD, "but after 17.0 s"),
         (replace(CUT, called_back=[98]), RECORD, "not called back within 15 s"),
@@ -58,6 +59,8 @@ def test_time_counts_from_when_nothing_was_broken_for_long_enough() -> None:
     assert healed(100, [(99, 110), (120, 121), (150, 151)]) == 121
     assert healed(100, [(99, 110), (126, 127)]) == 110
     assert call_backs(replace(CUT, called_back=[112])) == [(110, 2)]
+    chain = replace(CUT, outages=[(99, 110), (120, 121), (130, 131)], called_back=[112])
+    assert call_backs(chain) == [(110, 2)], "between two faults"
 
 
 def test_an_emergency_is_at_rest_when_somebody_came_or_everybody_was_tried() -> None:

@@ -115,7 +115,7 @@ def violations(seen: Seen, record: Told | None, *, rounds: int, parallel: int) -
         *_dialled_on(seen, record),
         *_skipped(seen, record, rounds),
         *_doubtful(record),
-        *_out_of_turn(seen, parallel),
+        *_out_of_turn(seen, record, parallel),
         *_not_called_back(seen),
     ]
 
@@ -163,11 +163,14 @@ def _doubtful(record: Told) -> list[str]:
     ]
 
 
-def _out_of_turn(seen: Seen, parallel: int) -> list[str]:
+def _out_of_turn(seen: Seen, record: Told, parallel: int) -> list[str]:
+    """A dial that is on record was his turn, though it was lost before his phone rang: it is made again."""
     first = [min(seen.invites.get(number, ()), default=None) for number in seen.contacts]
+    turns = [min([dial.at for dial in record.dials.get(number, ())], default=None) for number in seen.contacts]
+    had = [min((at for at in both if at is not None), default=None) for both in zip(first, turns, strict=True)]
     found = []
     for place, at in enumerate(first):
-        before = first[: max(0, place - parallel + 1)]
+        before = had[: max(0, place - parallel + 1)]
         if at is not None and any(other is None or other > at for other in before):
             found.append(f"{seen.contacts[place]}: dialled before somebody whose turn it was")
     return found
@@ -179,6 +182,8 @@ def call_backs(seen: Seen) -> list[tuple[float, float | None]]:
     for cut in seen.torn:
         since = healed(cut, seen.outages)
         rang = min((at for at in seen.called_back if at >= cut), default=None)
+        if rang is not None and rang < since:  # in a pause between two faults
+            since = max([cut, *(end for _, end in seen.outages if cut < end <= rang)])
         if rang is not None or since + CALL_BACK_S <= seen.until:
             found.append((since, None if rang is None else rang - since))
     return found

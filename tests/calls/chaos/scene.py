@@ -151,6 +151,7 @@ class Scene:
         """Every emergency has a relative in its room, or has tried all of them in every round."""
 
         async def look() -> bool:
+            await asyncio.sleep(0.5)  # asked 20 times a second, the console took a third of a core
             found = await self._incidents()
             at_rest = {no for no, incident in found.items() if settled(self._told(incident), ROUNDS)}
             waits = [
