@@ -93,7 +93,7 @@ async def listen(session: AgiSession) -> None:
 
 
 async def run(
-    model_dir: Path, *, quick: bool, streams: int = 6, blocks: int = 2, seconds: float = 30.0
+    model_dir: Path, *, quick: bool, streams: int = 6, blocks: int = 3, seconds: float = 30.0
 ) -> dict[str, Any]:
     """Interleaved blocks; the median of each side."""
     if quick:
