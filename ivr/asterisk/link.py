@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
+from ivr import clock
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiSession, AmiUnavailable, keep_session
 from ivr.asterisk.snapshot import Channel, Member, Snapshot, snapshot
 
@@ -95,13 +97,13 @@ class AsteriskLink:
         await self._refresh(self._reader)
 
     async def _refresh(self, session: AmiSession) -> None:
-        status = await session.action("CoreStatus")
+        status, taken_at = await session.action("CoreStatus"), clock.now()
         channels = await session.listing("CoreShowChannels")
         queue = await session.listing("QueueStatus", Queue="hotline")
         devices = await session.listing("DeviceStateList")
         for device in devices:
             self._items.put_nowait(AmiEvent("DeviceStateChange", device.headers))
-        self._items.put_nowait(snapshot(status, channels, queue))
+        self._items.put_nowait(replace(snapshot(status, channels, queue), taken_at=taken_at))
 
     async def act(self, name: str, **fields: Any) -> AmiEvent:
         """One action on the acting session. Raises AmiUnavailable, AmiUnconfirmed, AmiRefused."""

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 RETRY_S = (0.2, 1.0, 3.0)
 HANGUP_FIRST_S = 0.5
+AUDIT_PATIENCE_S, AUDIT_PAUSE_S = 30.0, 0.3
+"""One snapshot at a time: in a storm they piled up before the consumer, and events came seconds late behind them."""
 SHUTDOWN_S = 15.0
 """`core stop now` hangs everybody up as if he had done so himself, refuses every dial, waits so long for channels to
 go, and only then says that it stops: within a second a whole family counted as tried (make chaos)."""
@@ -46,6 +48,7 @@ class AsteriskNode:
         self._seat_names: dict[str, str] = {}
         self._records: set[asyncio.Task[None]] = set()
         self._mend = asyncio.Event()
+        self._audited = asyncio.Event()
         self._started = clock.now()
         self.on_seats_changed: Callable[[], None] = lambda: None
 
@@ -76,32 +79,24 @@ class AsteriskNode:
             except TimeoutError:
                 pass
             self._mend.clear()
+            self._audited.clear()
             try:
                 await self._link.refresh()
-            except AmiError:
+                async with asyncio.timeout(AUDIT_PATIENCE_S):
+                    await self._audited.wait()
+            except (AmiError, TimeoutError):
                 continue
+            await asyncio.sleep(AUDIT_PAUSE_S)
 
     # ---- Asterisk speaks
 
     async def heard(self, item: Item) -> None:
         """The link's consumer. Records are queued in order and committed together, so a burst does not pile up."""
         if isinstance(item, Snapshot):
-            await self._settle()
-            channels = {c.uniqueid: c.state for c in item.channels.values()}
-            await reconcile(
-                channels,
-                self._legs,
-                self._calls,
-                asterisk_started=item.asterisk_started,
-                engine_started=self._started,
-                look_again=self.audit_in,
-            )
-            # A snapshot may be older than the break-in that has just parked somebody.
-            with_whom = {u: seat for u, seat in item.with_whom().items() if u not in self._parked}
-            await place_callers(self._calls, item.places, with_whom)
-            self._talks.agree_with(c for c in item.channels.values() if c.uniqueid not in self._parked)
-            self._ears.agree_with(item.waiting, item.channels)
-            await self.sync_seats(item)
+            try:
+                await self._agree_with(item)
+            finally:
+                self._audited.set()
             return
         if item.name == "Shutdown":
             await self._settle()  # the hang-ups that it made came before it
@@ -110,6 +105,25 @@ class AsteriskNode:
         handler = getattr(self, f"_on_{item.name.lower()}", None)
         if handler is not None:
             handler(item)
+
+    async def _agree_with(self, item: Snapshot) -> None:
+        await self._settle()
+        channels = {c.uniqueid: c.state for c in item.channels.values()}
+        await reconcile(
+            channels,
+            self._legs,
+            self._calls,
+            taken_at=item.taken_at,
+            asterisk_started=item.asterisk_started,
+            engine_started=self._started,
+            look_again=self.audit_in,
+        )
+        # A snapshot may be older than the break-in that has just parked somebody.
+        with_whom = {u: seat for u, seat in item.with_whom().items() if u not in self._parked}
+        await place_callers(self._calls, item.places, with_whom)
+        self._talks.agree_with(c for c in item.channels.values() if c.uniqueid not in self._parked)
+        self._ears.agree_with(item.waiting, item.channels)
+        await self.sync_seats(item)
 
     def audit_in(self, seconds: float) -> None:
         """An audit before its time: an incident must go on within 5 s of a restart, not at the next round of 10 s."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ivr import clock
 from ivr.asterisk.ami import AmiEvent
 
 
@@ -43,6 +44,8 @@ class Snapshot:
     """Who is in the routine queue: uniqueid -> channel."""
     places: dict[str, int] = field(default_factory=dict)
     """Uniqueid -> place in the routine queue."""
+    taken_at: datetime = field(default_factory=clock.now)
+    """Before the channels were read: who was dialled later cannot be among them."""
 
     def parked_seats(self) -> set[str]:
         """Extensions of the seats whose caller was parked for an emergency and waits for them."""

@@ -49,11 +49,15 @@ async def reconcile(
     legs: Legs,
     calls: Calls,
     *,
+    taken_at: datetime | None = None,
     asterisk_started: datetime | None = None,
     engine_started: datetime | None = None,
     look_again: Callable[[float], None] = lambda _seconds: None,
 ) -> int:
     """Compare with the node's channels (uniqueid -> state); returns how many records were put right.
+
+    `taken_at`: when the channels were read. In a storm that was seconds ago, and nobody dialled since is among them:
+    judged by the time now, every fresh dial was lost, and asking came to a halt.
 
     `look_again(seconds)` is called for a record that has no channel and is still too young to judge. One that is older
     than this engine is judged sooner.
@@ -61,8 +65,8 @@ async def reconcile(
     A leg whose channel is gone ends as `lost` unless its fate was known: a lost dial is made again. One that is older
     than Asterisk itself was torn: whoever was in the room has been lost too.
     """
-    now = clock.now()
-    started = _on_our_time(asterisk_started, now)
+    now = taken_at or clock.now()
+    started = _on_our_time(asterisk_started, clock.now())
     mended = 0
 
     def too_young_s(since: datetime) -> float:

@@ -46,6 +46,15 @@ async def test_a_dial_just_made_may_have_no_channel_yet() -> None:
     assert legs.legs[0].live
 
 
+async def test_a_picture_that_is_older_than_the_dial_says_nothing_about_it() -> None:
+    """In a storm the snapshot waited behind events for longer than the grace."""
+    legs, again = dialled(LONG_AGO), list[float]()
+    taken_at = datetime.now(UTC) - LONG_AGO - timedelta(seconds=1)
+    assert await reconcile({}, legs, MemoryCalls([]), taken_at=taken_at, look_again=again.append) == 0
+    assert legs.legs[0].live
+    assert again, "it is looked at once more"
+
+
 async def test_a_dial_older_than_asterisk_itself_is_lost_at_once() -> None:
     legs = dialled(timedelta(seconds=2))
     started = datetime.now(UTC) - timedelta(seconds=1)
