@@ -166,7 +166,8 @@ class IncidentRunner:
             self._now(),
             await self._busy(view) if turn.duty else {},
         )
-        again = redial.next_step(view, policy.redial, self._now())
+        storm = self._gate is not None and self._gate.active
+        again = redial.next_step(view, replace(policy.redial, alone_too=False) if storm else policy.redial, self._now())
         recalled = recall.next_step(view, policy.recall, self._now())
         may = self._family_order(view)
         family = self._family(view, may, everybody=again.everybody)
@@ -211,10 +212,13 @@ class IncidentRunner:
         )
 
     def _family(self, view: IncidentView, may: cascade.Order, *, everybody: bool) -> cascade.CascadeStep:
+        """Each new cry for help, and the moment when everybody is called, is worth a round more: who has been tried as
+        often as it is tried, and did not come, is dialled again."""
         policy = self._policy.family
         legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
         parallel = max(policy.parallel, len(legs)) if everybody else policy.parallel
-        return cascade.next_step(legs, replace(policy, parallel=parallel), may, self._now())
+        rounds = policy.rounds + view.cries + everybody
+        return cascade.next_step(legs, replace(policy, parallel=parallel, rounds=rounds), may, self._now())
 
     def _call_staff(
         self, view: IncidentView, staff: staffing.StaffingStep, seats: Mapping[str, str]

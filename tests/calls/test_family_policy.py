@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.calls.harness import Answers, NoAnswer
 from tests.calls.place import MakePlace
 from tests.calls.system import DUTY, Person, System, prompt
+from tests.calls.test_helpers import NEAR, enlist
 
 WANG = Person("E1", "王秀英", "02150001111", ["13800000001", "13800000002"])
 BY = {"by": "李娜"}
@@ -115,3 +118,43 @@ async def test_a_carer_reports_and_the_family_is_phoned_with_no_elder_on_the_lin
         assert leg.invited_at - asked < 2
         await system.leg("family", "13800000001", "accepted")
         await leg.hang_up()
+
+
+@pytest.mark.long
+async def test_who_cries_again_when_the_family_was_tried_in_vain_has_it_dialled_again(place: MakePlace) -> None:
+    async with place([WANG], IVR_FAMILY_RING_S="4", IVR_EVERYBODY_AFTER_S="600") as (_, town):
+        town.duty(DUTY, NoAnswer())
+        phones = [town.family(number, NoAnswer()) for number in WANG.contacts]
+        elder = await town.call("02150001111", "12349120")
+        began = asyncio.get_running_loop().time()
+        for phone in phones:
+            await phone.called(nth=2, within=20)
+        await asyncio.sleep(max(0.0, began + 62 - asyncio.get_running_loop().time()))
+        assert [len(phone.calls) for phone in phones] == [2, 2], "every round is over"
+        again = await town.call("02150001111", "12349120")
+        for phone in phones:
+            await phone.called(nth=3, within=5)
+        await again.hang_up()
+        await elder.hang_up()
+
+
+async def test_whom_nobody_joins_has_everybody_called_and_120_proposed(place: MakePlace) -> None:
+    """He is on the line all the time: silent, or speaking to nobody."""
+    settings = {"IVR_FAMILY_RING_S": "3", "IVR_EVERYBODY_AFTER_S": "15", "IVR_PROPOSE_AMBULANCE_S": "20"}
+    async with place([WANG], **settings) as (system, town):
+        town.duty(DUTY, NoAnswer())
+        await enlist(system, (NEAR, 0.01))
+        worker = town.family(NEAR, NoAnswer())
+        phones = [town.family(number, NoAnswer()) for number in WANG.contacts]
+        elder = await town.call("02150001111", "12349120")
+        for phone in phones:
+            await phone.called(nth=3, within=25)
+        await worker.called(within=10)
+
+        async def proposed() -> bool:
+            (incident,) = await system.incidents()
+            return any(e["kind"] == "incident.escalated" and e["why"] == "propose_120" for e in incident["events"])
+
+        await system.until(proposed, 15, "120 is proposed")
+        assert elder.talking
+        await elder.hang_up()
