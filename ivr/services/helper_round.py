@@ -52,6 +52,7 @@ class HelperDeeds:
     dial: tuple[tuple[Role, str, str], ...] = ()  # role, phone, name
     cancel: tuple[str, ...] = ()  # leg ids
     wanted: frozenset[str] = frozenset()  # legs that a person wants: no other rule stops them
+    late: bool = False  # two workers had their time, and none goes: a person is to know
     look_again_s: float | None = None
 
 
@@ -119,6 +120,7 @@ class HelperRound:
             wished.dial + offered.dial,
             tuple(leg for leg in offered.cancel if leg not in wished.wanted),
             wished.wanted,
+            offered.late,
             min((at for at in (wished.look_again_s, offered.look_again_s) if at is not None), default=None),
         )
 
@@ -163,4 +165,8 @@ class HelperRound:
                 view.id, Role.WORKER, one.phone, name=one.name, by="offer", worker_no=one.worker_no, offer_id=offer.id
             )
             dial = ((Role.WORKER, one.phone, one.name),)
-        return HelperDeeds(dial, step.cancel, look_again_s=step.look_again_s)
+        late_in = 2 * self._offer.next_after_s - (now - offer.since).total_seconds()
+        waits = [seconds for seconds in (step.look_again_s, late_in) if seconds is not None and seconds > 0]
+        return HelperDeeds(
+            dial, step.cancel, late=late_in <= 0 and not step.accepted, look_again_s=min(waits, default=None)
+        )

@@ -187,6 +187,8 @@ class IncidentRunner:
         reached = any(leg.ever_accepted for leg in view.of(Role.FAMILY))
         if family.exhausted and view.of(Role.FAMILY) and not reached:
             deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
+        if helped.late:
+            deeds.append(self._incidents.escalated(view.id, "worker_late"))
         # No TaskGroup: one that fails would stop the others between their record and their dial.
         with self._gate.dialling(len(relatives)) if self._gate else contextlib.nullcontext():
             results = await asyncio.gather(*deeds, return_exceptions=True)

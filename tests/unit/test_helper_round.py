@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -82,7 +82,7 @@ class MemoryWishes:
 class Scene:
     def __init__(self, *legs: LegView, always: bool = False) -> None:
         self.story: list[str] = []
-        incidents = MemoryIncidents(self.story)
+        self.incidents = incidents = MemoryIncidents(self.story)
         incidents.open = ["I1"]
         self.legs = MemoryLegs(self.story, *legs)
         self.wishes = MemoryWishes(self.story, self.legs)
@@ -222,6 +222,16 @@ async def test_a_number_that_is_no_number_is_given_up_and_never_dialled() -> Non
     async with scene.running():
         await until(lambda: len(scene.wishes.given_up) == 2)
     assert scene.dialled == []
+
+
+async def test_when_two_workers_have_had_their_time_a_person_is_told_once() -> None:
+    scene = Scene()
+    scene.wishes.offer = Offer("O1", datetime.now(UTC) - timedelta(seconds=119.5))
+    async with scene.running():
+        await until(lambda: ONE in scene.dialled)
+        assert scene.incidents.escalations == []
+        await until(lambda: scene.incidents.escalations, within=3)
+        assert set(scene.incidents.escalations) == {("I1", "worker_late")}
 
 
 @pytest.mark.parametrize(("ambulance", "then"), [("02155500120", ["02155500120"]), ("", [FAR])])
