@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
+from ivr.store.incident_view import CHINA
 from tests.calls.harness import Answers, NoAnswer
 from tests.calls.place import MakePlace
 from tests.calls.system import DUTY, Person, System, prompt
@@ -90,6 +93,25 @@ async def test_the_first_relative_only_where_the_centre_wants_it_so(place: MakeP
         await system.in_room(2)
         await elder.hang_up()
         await first.calls[0].hang_up()
+
+
+async def test_strictly_in_order_and_who_can_be_reached_at_this_hour_first(place: MakePlace) -> None:
+    zhao = Person("E1", "王秀英", "02150001111", ["13800000001", "13800000002", "13800000003"])
+    async with place([zhao], IVR_FAMILY_PARALLEL="1", IVR_FAMILY_RING_S="5") as (system, town):
+        town.duty(DUTY, NoAnswer())
+        hour = (datetime.now(CHINA) + timedelta(hours=3)).strftime("%H:00")
+        later = (datetime.now(CHINA) + timedelta(hours=5)).strftime("%H:00")
+        await system.sql(
+            "UPDATE contact SET available_from = ?, available_to = ? WHERE phone = '13800000001'", hour, later
+        )
+        phones = [town.family(number, NoAnswer()) for number in zhao.contacts]
+        elder = await town.call("02150001111", "12349120")
+        last = [await phones[at].called(within=20) for at in (1, 2, 0)]
+        rung = [leg.invited_at for leg in last]
+        assert rung == sorted(rung)
+        gaps = [round(then - at, 1) for at, then in pairwise(rung)]
+        assert all(4.5 < gap < 8 for gap in gaps), f"one after the other: {gaps}"
+        await elder.hang_up()
 
 
 async def test_please_tell_me_again(place: MakePlace) -> None:

@@ -116,6 +116,19 @@ async def test_an_offer_goes_to_the_next_worker_when_one_says_no_and_stops_at_th
         await system.api("POST", f"/incidents/{incident}/arrived", {"by": "护理员2", "at": at}, status=200)
 
 
+async def test_the_elders_own_helper_before_the_nearer_one_and_by_itself_where_it_is_always(place: MakePlace) -> None:
+    async with place([ALONE], IVR_DUTY_PHONE="", IVR_OFFER_WORKER="always", IVR_WORKER_OFFER_S="6") as (system, town):
+        await enlist(system, (NEAR, 0.01), (FAR, 0.2), helper="W2")
+        near, own = town.family(NEAR, GOES), town.family(FAR, NoAnswer())
+        _lamp, incident = await pressed(system, town)
+        first, second = await own.called(within=5), await near.called(within=10)
+        assert first.invited_at < second.invited_at
+        items = (await system.api("GET", f"/incidents/{incident}/helpers", status=200))["items"]
+        best = next(one for one in items if one.get("worker_no") == "W2")
+        assert any("绑定" in reason for reason in best["reasons"])
+        await system.leg("worker", NEAR, "accepted")
+
+
 async def test_after_the_set_time_the_next_worker_is_rung_and_the_phone_that_rings_is_stopped(place: MakePlace) -> None:
     async with place([ALONE], IVR_DUTY_PHONE="", IVR_WORKER_OFFER_S="5", IVR_HELPER_RING_S="30") as (system, town):
         await enlist(system, (NEAR, 0.01), (FAR, 0.2))

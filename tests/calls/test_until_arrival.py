@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.calls.harness import AgentPhone, Answers, FamilyPhone, NoAnswer, Town
+from tests.calls.harness import AgentPhone, Answers, Busy, FamilyPhone, NoAnswer, Town
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, says
 from tests.calls.system import DUTY, Person, System, prompt
@@ -113,6 +113,19 @@ async def test_silence_on_that_call_counts_as_need(place: MakePlace) -> None:
         assert await worsened(system) == ["silent"]
         await call.hang_up()
         await seat.hang_up()
+        await system.api("POST", f"/incidents/{all_gone.incident}/arrived", {"by": "护理员1"}, status=200)
+
+
+@pytest.mark.long
+async def test_twice_unanswered_is_as_bad_as_a_cry(place: MakePlace) -> None:
+    async with place([WANG], **SOON) as (system, town):
+        home = town.family(PHONE, Busy())
+        all_gone = await sent(system, town)
+        await home.called(within=20)
+        await home.called(within=15, nth=2)
+        family = await all_gone.daughter.called(within=30, nth=2)
+        assert await worsened(system) == ["no_answer"]
+        await family.hang_up()
         await system.api("POST", f"/incidents/{all_gone.incident}/arrived", {"by": "护理员1"}, status=200)
 
 
