@@ -119,6 +119,9 @@ class AgiCall:
     async def ring_duty_phone(self, call_id: str) -> None:
         await self._leave("duty", IVR_CALL=call_id)
 
+    async def enter_lifeline(self) -> None:
+        await self._leave("lifeline", IVR_CRIED="1")
+
     async def hang_up(self) -> None:
         await self._leave("hangup")
 

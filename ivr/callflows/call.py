@@ -106,6 +106,11 @@ class Call(Protocol):
         """Leave AGI; the dialplan rings the duty phone and comes back as `unanswered` when it fails."""
         ...
 
+    async def enter_lifeline(self) -> None:
+        """Leave AGI, after a cry for help that could not be put on record: Asterisk alone writes it down as an
+        emergency, speaks, and rings the duty phone."""
+        ...
+
     async def hang_up(self) -> None:
         """Leave AGI and end the call."""
         ...
