@@ -5,7 +5,7 @@ from __future__ import annotations
 from ivr.callflows.call import Answer, Call, Expect, Key, NoMatch, Said
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.listening_desk import ListeningDesk
-from ivr.services.ports import HeardCall
+from ivr.services.ports import HeardCall, StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 
 SERVICES = "services"
@@ -69,7 +69,11 @@ async def into_a_room(
     call: Call, heard: HeardCall, cry: Said, listening: ListeningDesk, incidents: IncidentDesk
 ) -> None:
     """The emergency flow from its second line on: he is answered already."""
-    room = await listening.raise_incident(heard, cry.meaning, cry.score)  # on record before we speak
+    try:
+        room = await listening.raise_incident(heard, cry.meaning, cry.score)  # on record before we speak
+    except StoreUnavailable:
+        await call.enter_lifeline()  # not by failing: the lifeline would take him for an ordinary caller
+        return
     await incidents.accept(call.uniqueid)
     await call.play("speech/help_is_coming")
     await call.enter_room(room, "elder")

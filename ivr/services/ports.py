@@ -112,7 +112,6 @@ class HeardCall:
 class Heard(Protocol):
     async def waiting(self, uniqueid: str) -> HeardCall | None: ...
     async def heard(self, heard: HeardCall, meaning: str, score: int, *, category: bool) -> None: ...
-    async def became_incident(self, heard: HeardCall, incident_id: str) -> None: ...
 
 
 class WaitingLine(Protocol):
@@ -121,6 +120,11 @@ class WaitingLine(Protocol):
     async def move_to_room(self, uniqueid: str, room: str) -> bool:
         """Take a caller who still waits out of the queue and into a room; False when he is with a person already,
         has gone, or Asterisk cannot be told."""
+        ...
+
+    async def move_to_lifeline(self, uniqueid: str) -> bool:
+        """As `move_to_room`, where no incident can be put on record: Asterisk writes him down as an emergency, speaks
+        to him and rings the duty phone."""
         ...
 
 

@@ -44,7 +44,7 @@ async def test_the_second_seat_hears_that_a_colleague_was_first_and_is_free_agai
 
 async def test_the_duty_phone_is_in_the_room_after_pressing_1() -> None:
     assert await told(legs.duty_leg, "1") == [
-        "ask duty/emergency 13",
+        "ask duty/emergency 123",
         "accept A1 if first",
         "play duty/connecting",
         "room ROOM helper",
@@ -53,7 +53,7 @@ async def test_the_duty_phone_is_in_the_room_after_pressing_1() -> None:
 
 async def test_the_duty_phone_that_presses_too_late_is_told_so() -> None:
     assert await told(legs.duty_leg, "1", accepts=False) == [
-        "ask duty/emergency 13",
+        "ask duty/emergency 123",
         "accept A1 if first",
         "mark A1 cancelled",
         "play agent/already_taken",
@@ -62,7 +62,28 @@ async def test_the_duty_phone_that_presses_too_late_is_told_so() -> None:
 
 
 async def test_a_machine_at_the_duty_phone_is_nobody() -> None:
-    assert await told(legs.duty_leg) == ["ask duty/emergency 13", "mark A1 not_confirmed", "hangup"]
+    nobody = ["mark A1 not_confirmed", "play duty/not_confirmed", "hangup"]
+    assert await told(legs.duty_leg) == ["ask duty/emergency 123", *nobody]
+    assert await told(legs.duty_leg, "?") == ["ask duty/emergency 123", "ask duty/press_instead 123", *nobody]
+
+
+@pytest.mark.parametrize("no", ["2", "decline"])
+async def test_the_duty_phone_that_cannot_has_declined_and_is_told_so(no: str) -> None:
+    assert await told(legs.duty_leg, no) == ["ask duty/emergency 123", "declined A1", "play duty/declined", "hangup"]
+
+
+@pytest.mark.parametrize("flow", [legs.duty_leg, legs.family_leg])
+async def test_who_was_not_understood_is_asked_once_more_by_keys_alone(flow: Flow) -> None:
+    of = "duty" if flow is legs.duty_leg else "family"
+    asked = ["ask duty/emergency 123" if of == "duty" else "ask family/alarm 123", f"ask {of}/press_instead 123"]
+    accepted = await told(flow, "?", "1")
+    assert accepted[:2] == asked
+    assert accepted[-1] == "room ROOM helper"
+    assert await told(flow, "?", "2") == [*asked, "declined A1", f"play {of}/declined", "hangup"]
+    assert await told(flow, "?", "") == [*asked, "mark A1 not_confirmed", f"play {of}/not_confirmed", "hangup"]
+    assert await told(flow, "?", "3", "1") == [*asked, asked[0], *accepted[2:]], "the question again, for keys"
+    with pytest.raises(AssertionError, match="nothing can be said here"):
+        await told(flow, "?", "3", "accept")
 
 
 async def test_a_relative_who_presses_1_is_in_the_room() -> None:
@@ -126,7 +147,7 @@ async def test_the_elder_hears_that_a_person_is_there_when_one_is() -> None:
 async def test_every_way_through_every_leg_ends_out_of_agi(flow: Flow) -> None:
     """Whatever is pressed and whoever was first: no journey falls off its end, which would leave a caller to the
     dialplan's last resort."""
-    for pressed in ("", "1", "2", "#"):
+    for pressed in ("", "1", "2", "#", "?"):
         for accepts in (True, False):
             story = await told(flow, pressed, accepts=accepts)
             assert story[-1] in ("hangup", "room ROOM helper", "room ROOM elder"), story
@@ -162,7 +183,8 @@ async def test_saying_no_is_as_good_as_pressing_2() -> None:
 
 @pytest.mark.parametrize("flow", [legs.family_leg, legs.duty_leg])
 async def test_speech_that_nobody_understood_is_no_yes(flow: Flow) -> None:
-    assert await told(flow, "?") == await told(flow, "")
+    asked, _by_keys, *after = await told(flow, "?")
+    assert [asked, *after] == await told(flow, "")
 
 
 @pytest.mark.parametrize("flow", [legs.family_leg, legs.duty_leg])

@@ -83,9 +83,8 @@ async def test_the_second_failure_to_understand_is_the_last() -> None:
 @pytest.mark.parametrize("before", [[], ["?"], ["service.meal"], ["service.meal", "?"]])
 async def test_distress_in_any_answer_is_an_incident_on_record_before_we_speak(before: list[str]) -> None:
     story = await Desks().told(*before, "distress.fall")
-    assert story[-6:] == [
+    assert story[-5:] == [
         "alarm listening 02150001111",
-        "call of the incident",
         "heard distress.fall 100",
         "accept 1700000000.1",
         "play speech/help_is_coming",
@@ -100,11 +99,17 @@ async def test_who_hangs_up_after_a_cry_is_an_incident_all_the_same() -> None:
     assert len(desks.incidents.alarms) == 1
 
 
-async def test_without_the_database_a_cry_goes_to_the_lifeline() -> None:
+async def test_without_the_database_a_cry_goes_to_the_lifeline_as_a_cry() -> None:
     desks = Desks()
     desks.incidents.away = True
+    assert await desks.told("distress.fall") == [ASK, "lifeline"]
+
+
+async def test_without_the_database_a_wish_goes_to_the_lifeline() -> None:
+    desks = Desks()
+    desks.heard.away = True
     with pytest.raises(StoreUnavailable):
-        await desks.told("distress.fall")
+        await desks.told("service.meal")
     assert desks.story == [ASK], "not left: no marker"
 
 

@@ -17,6 +17,7 @@ from tests.calls.harness import Answers, Elder, Town
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, noise, says
 from tests.calls.system import DUTY, Person, System, prompt
+from tests.calls.test_failures import locked
 from tests.calls.test_ordinary_call import HELLO, only_call, ticket_of
 from tests.calls.test_speech_listening import ears, open_ticket
 
@@ -144,6 +145,21 @@ async def test_distress_in_the_answer_is_an_incident_and_a_room(place: MakePlace
         assert [heard["meaning"] for heard in call["heard"]] == ["distress.fall"]
         await system.leg("elder", CALLER, "accepted")
         await elder.hang_up()
+
+
+async def test_a_cry_while_the_database_is_locked_is_an_incident_later(place: MakePlace) -> None:
+    async with place([WANG], speech=True) as (system, town):
+        duty = town.duty(DUTY, Answers(after_s=0.5))
+        elder = await asked(town)
+        with locked(system.folder / "yinling.db"):
+            cried = await says(elder, clip("fall"))
+            await elder.hears(prompt("lifeline/connecting"), within=8, first_s=1.5, since=cried)
+            await (await duty.called(within=8)).answered()
+            await asyncio.sleep(1)
+        (incident,) = await system.until(system.incidents, 10, "what he cried is an incident")
+        assert [alarm["source"] for alarm in incident["alarms"]] == ["lifeline"]
+        await elder.hang_up()
+        assert (await only_call(system, CALLER))["incident_id"] == incident["id"]
 
 
 async def test_a_worker_killed_in_mid_utterance_brings_a_person(place: MakePlace) -> None:
