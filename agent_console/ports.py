@@ -49,6 +49,10 @@ class Incidents(Protocol):
     ) -> None: ...
 
 
+class Identity(Protocol):
+    async def name_elder(self, incident_id: str, elder_no: str, *, by: str) -> bool: ...
+
+
 class Wanted(Protocol):
     @property
     def leg_id(self) -> str: ...

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from agent_console.validation import (
     Line40,
+    Line80,
     OptLine40,
     OptLine60,
     OptLine80,
@@ -113,6 +114,13 @@ class LegIn(BaseModel):
         return self
 
 
+class ElderIn(BaseModel):
+    """Who the elder of an incident is; another one later corrects it."""
+
+    elder_no: Line40
+    by: OptLine80 = None
+
+
 class SendIn(BaseModel):
     """A care worker is offered the way by phone, one after the other."""
 
@@ -193,6 +201,11 @@ class IncidentQuery(Page):
 class HelperQuery(BaseModel):
     skill: OptLine40 = None
     limit: Annotated[int, Field(ge=1, le=2000, description="of workers, and of hospitals")] = 20
+
+
+class ElderQuery(BaseModel):
+    q: Annotated[Line80, Field(description="elder_no, name, pinyin or its initials, 4 digits of a phone, address")]
+    incident: Annotated[OptLine40, Field(description="for whose sake: noted with the search")] = None
 
 
 class TicketQuery(Page):
