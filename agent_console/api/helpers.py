@@ -15,7 +15,7 @@ from agent_console.keys import HELPERS, READER, SETTINGS
 from agent_console.queries import helpers, incidents
 from agent_console.validation import Refused
 from agent_console.who import Principal
-from ivr.domain.incident import AlreadyClosed, UnknownElder, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, Role, UnknownElder, UnknownIncident
 
 
 async def list_helpers(ask: Ask) -> Answer:
@@ -36,16 +36,7 @@ async def want_leg(ask: Ask) -> Answer:
 
 async def wish(ask: Ask, incident_id: str, body: LegIn) -> tuple[str, bool]:
     """For API and pages: (leg's id, whether that wish lives already)."""
-    target = await ask.app[READER].read(
-        helpers.target,
-        incident_id,
-        body.role,
-        body.worker_no if body.role == "worker" else body.hospital,
-        body.phone,
-        ask.app[SETTINGS].ambulance_number,
-    )
-    if target is None:
-        raise _nobody(body)
+    target = await (_elder(ask, incident_id, body) if body.role == "elder" else _listed(ask, incident_id, body))
     try:
         wanted = await ask.app[HELPERS].want(
             incident_id,
@@ -60,6 +51,41 @@ async def wish(ask: Ask, incident_id: str, body: LegIn) -> tuple[str, bool]:
     except AlreadyClosed:
         raise _closed() from None
     return wanted.leg_id, wanted.repeated
+
+
+async def _elder(ask: Ask, incident_id: str, body: LegIn) -> helpers.Target:
+    """He is called back: a line that was cut in mid-talk is a person's to decide about, no machine dials it again."""
+    line = await ask.app[READER].read(helpers.elder_line, incident_id)
+    if line is None:
+        raise not_found()
+    if line.is_open:
+        raise Refused(409, "on_the_line", "老人已经在线上，不用再拨。", "The elder is on the line already.", "role")
+    if body.phone and body.phone not in line.phones:
+        raise _nobody(body)
+    phone = body.phone or line.phone
+    if phone is None:
+        raise Refused(
+            422,
+            "no_number",
+            "不知道老人的号码：来电没有显示，档案里也没有可以拨的。",
+            "No number of the elder is known: his call showed none, and the file has none that can be dialled.",
+            "phone",
+        )
+    return helpers.Target(Role.ELDER, phone, line.name)
+
+
+async def _listed(ask: Ask, incident_id: str, body: LegIn) -> helpers.Target:
+    target = await ask.app[READER].read(
+        helpers.target,
+        incident_id,
+        body.role,
+        body.worker_no if body.role == "worker" else body.hospital,
+        body.phone,
+        ask.app[SETTINGS].ambulance_number,
+    )
+    if target is None:
+        raise _nobody(body)
+    return target
 
 
 async def send_somebody(ask: Ask) -> Answer:
@@ -123,14 +149,14 @@ def by(who: Principal, named: str | None) -> str:
 
 
 def _nobody(body: LegIn) -> Refused:
-    field = {"worker": "worker_no", "hospital": "hospital", "family": "phone"}[body.role]
+    field = {"worker": "worker_no", "hospital": "hospital"}.get(body.role, "phone")
     if body.role != "family" and body.phone and not (body.worker_no or body.hospital):
         field = "phone"
     return Refused(
         422,
         "unknown_target",
-        "名单里没有：只能拨打登记过的护理员、医院、该老人的家属，或设置里的 120。",
-        "Nobody on the lists: only registered workers, hospitals, this elder's family, or 120 as set, are dialled.",
+        "名单里没有：只能拨打登记过的护理员、医院、该老人和他的家属，或设置里的 120。",
+        "Nobody on the lists: only registered workers, hospitals, this elder, his family, or 120 as set, are dialled.",
         field,
     )
 

@@ -97,9 +97,10 @@ class FamilyIn(BaseModel):
 
 
 class LegIn(BaseModel):
-    """Somebody to be called into the incident's room: on a list of ours, or 120 by its number."""
+    """Somebody to be called into the incident's room: on a list of ours, 120 by its number, or the elder himself, where
+    he called from or else at the number in his file."""
 
-    role: Literal["worker", "hospital", "family"]
+    role: Literal["worker", "hospital", "family", "elder"]
     worker_no: OptLine40 = None
     hospital: OptLine200 = None
     phone: Number = None
@@ -107,6 +108,8 @@ class LegIn(BaseModel):
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
+        if self.role == "elder":
+            return self
         named = {"worker": self.worker_no, "hospital": self.hospital, "family": None}[self.role]
         if not (named or self.phone):
             field = {"worker": "worker_no", "hospital": "hospital", "family": "phone"}[self.role]
