@@ -9,13 +9,14 @@ from datetime import UTC
 
 from agent_console.api.endpoint import Answer, Ask
 from agent_console.api.ids import need_ulid, need_word
-from agent_console.api.models import ArrivedIn, BindIn, HelperQuery, LegIn, SendIn
+from agent_console.api.models import ArrivedIn, BindIn, HelperQuery, LegIn, PackageIn, SendIn
 from agent_console.api.shapes import BoundOut, IncidentOut, SendOut
-from agent_console.keys import HELPERS, READER, SETTINGS
-from agent_console.queries import helpers, incidents
+from agent_console.keys import HELPERS, OUTBOX, READER, SETTINGS
+from agent_console.queries import helpers, incidents, offers
 from agent_console.validation import Refused
 from agent_console.who import Principal
 from ivr.domain.incident import AlreadyClosed, Role, UnknownElder, UnknownIncident
+from ivr.services.packages import AMBULANCE
 
 
 async def list_helpers(ask: Ask) -> Answer:
@@ -102,6 +103,29 @@ async def send(ask: Ask, incident_id: str, body: SendIn) -> bool:
         )
     try:
         return await ask.app[HELPERS].want_helper(incident_id, by=by(ask.who, body.by), skill=body.skill)
+    except UnknownIncident:
+        raise not_found() from None
+    except AlreadyClosed:
+        raise _closed() from None
+
+
+async def send_package(ask: Ask) -> Answer:
+    incident_id = need_ulid(ask.part("id"), not_found)
+    began = await package(ask, incident_id, ask.body)
+    return 201 if began else 200, await ask.app[READER].read(offers.latest_package, incident_id, AMBULANCE)
+
+
+async def package(ask: Ask, incident_id: str, body: PackageIn) -> bool:
+    """For API and pages. 120 may be reached by data and by no telephone of its own: then this is the only way."""
+    if not ask.app[SETTINGS].ambulance_endpoint:
+        raise Refused(
+            409,
+            "no_endpoint",
+            "没有设置 120 的接收地址（ambulance_endpoint），请用电话告知。",
+            "120 takes no packages here (ambulance_endpoint): tell them by telephone.",
+        )
+    try:
+        return await ask.app[OUTBOX].send_to_ambulance(incident_id, by=by(ask.who, body.by))
     except UnknownIncident:
         raise not_found() from None
     except AlreadyClosed:

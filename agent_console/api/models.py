@@ -131,6 +131,13 @@ class SendIn(BaseModel):
     skill: OptLine40 = None
 
 
+class PackageIn(BaseModel):
+    """The package is sent though nobody is rung there; a hospital's is sent with the wish for its leg."""
+
+    target: Literal["120"] = "120"
+    by: OptLine80 = None
+
+
 class ArrivedIn(BaseModel):
     by: OptLine80 = None
     worker_no: OptLine40 = None

@@ -97,6 +97,15 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST",
+        "/incidents/{id}/packages",
+        "发送资料给 120，不打电话 · send the package to 120, ringing nobody",
+        helpers.send_package,
+        {201: shapes.PackageOut, 200: shapes.PackageOut},
+        body=models.PackageIn,
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "POST",
         "/incidents/{id}/arrived",
         "有人到达现场 · somebody is at the door",
         helpers.somebody_arrived,

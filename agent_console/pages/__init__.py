@@ -23,6 +23,7 @@ def mount(app: web.Application) -> None:
     add.add_get("/incidents/{id}/helpers", helpers.show)
     add.add_post("/incidents/{id}/legs", helpers.want)
     add.add_post("/incidents/{id}/send", helpers.send)
+    add.add_post("/incidents/{id}/package", helpers.package)
     add.add_post("/incidents/{id}/arrived", helpers.arrived)
     add.add_post("/seats/{ext}", actions.seat)
     add.add_get("/records", records.show)
