@@ -29,8 +29,10 @@ from ivr.errors import StartError
 from ivr.services.ports import StoreUnavailable
 from ivr.settings import Settings
 from ivr.store.db import Store
+from ivr.store.identity import SqlIdentity
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
+from ivr.store.packages import SqlOutbox
 from ivr.store.seats import SqlSeats
 from ivr.store.sources import SqlSources
 from ivr.store.storm import SqlStorm
@@ -100,6 +102,8 @@ def build_app(settings: Settings, store: Store) -> web.Application:
     app[keys.SOURCES] = SqlSources(store)
     app[keys.STORMS] = SqlStorm(store)
     app[keys.HELPERS] = SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint))
+    app[keys.IDENTITY] = SqlIdentity(store)
+    app[keys.OUTBOX] = SqlOutbox(store)
     app[keys.TICKETS] = SqlTickets(store)
     app[keys.SEATS] = SqlSeats(store)
     app[keys.JOURNAL] = journal

@@ -112,6 +112,7 @@ EVENTS = {
     "call.parked": "因紧急呼叫被搁置",
     "call.returned": "回到坐席",
     "file.viewed": "查看档案",
+    "file.searched": "查找老人",
     "recording.started": "开始录音",
     "recording.ended": "录音结束",
     "recording.removed": "录音到期删除",

@@ -37,7 +37,7 @@ async def raise_alarm(ask: Ask) -> Answer:
                 at=new.at.astimezone(UTC) if new.at else None,
                 note=new.note,
                 location=new.location,
-                idempotency_key=ask.signed.key_for(new.idempotency_key) if ask.signed else new.idempotency_key,
+                idempotency_key=(ask.signed or ask.who).key_for(new.idempotency_key),
                 sent_at=ask.signed.sent_at if ask.signed else None,
             ),
         )

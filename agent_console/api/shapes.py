@@ -272,6 +272,14 @@ class Incidents(BaseModel):
     next: str | None
 
 
+class Elders(BaseModel):
+    """Found by a search, best fit first; `left_out` more fit: say more."""
+
+    items: list[ElderOut]
+    next: str | None
+    left_out: int
+
+
 class Calls(BaseModel):
     items: list[CallOut]
     next: str | None

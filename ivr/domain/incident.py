@@ -17,6 +17,11 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"  # the duty phone too: a person of the centre who is not seated
 
 
+NOT_HIS = 1000
+"""Priority, behind every contact's (1 to 999), of a relative who was dialled before it was known that it is another
+family's elder: neither dialled again nor let in."""
+
+
 class LegState(StrEnum):
     WAITING = "waiting"  # on the list, not dialled yet
     DIALLED = "dialled"
@@ -136,6 +141,11 @@ class LegView:
     outcome: Outcome | None = None
     available: bool = True
     wish: Wish | None = None
+
+    @property
+    def is_not_his(self) -> bool:
+        """A relative of another elder, as a person has found out."""
+        return self.role is Role.FAMILY and self.priority >= NOT_HIS
 
 
 @dataclass(slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ivr import clock
-from ivr.domain import recall
+from ivr.domain import recall, wishes
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
+from ivr.domain.wishes import WishPolicy
 from ivr.services.ports import Calls, Incidents, Legs, Spoken, SpokenHelpers
 
 
@@ -72,6 +73,8 @@ class IncidentDesk:
         """Whether we call the elder because somebody is on the way to him; not for a person who waits for him."""
         view = await self._legs.view(incident_id, clock.now())
         if view is None or not recall.is_awaited(view):
+            return False
+        if any(wishes.is_called_for_a_person(leg, WishPolicy()) for leg in view.of(Role.ELDER)):
             return False
         lost = view.elder_lost_since is not None and not view.elder_met
         return not lost and not any(leg.live and leg.accepted_at for leg in view.of(Role.AGENT, Role.SUPERVISOR))

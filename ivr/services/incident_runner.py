@@ -175,7 +175,8 @@ class IncidentRunner:
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         relatives = family.dial[: turn.family]
-        stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
+        wrong = [leg.id for leg in view.legs if leg.is_not_his and leg.state in (LegState.DIALLED, LegState.RINGING)]
+        stopped = [leg_id for leg_id in (*family.cancel, *wrong) if leg_id not in helped.wanted]
         deeds = [
             *self._call_staff(view, staff, seats),
             *self._call_elder(view, again, recalled),
@@ -184,7 +185,7 @@ class IncidentRunner:
             self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]),
             self._stop_late(view),
         ]
-        reached = any(leg.ever_accepted for leg in view.of(Role.FAMILY))
+        reached = any(leg.ever_accepted and not leg.is_not_his for leg in view.of(Role.FAMILY))
         if family.exhausted and view.of(Role.FAMILY) and not reached:
             deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
         if helped.late:
@@ -217,7 +218,7 @@ class IncidentRunner:
         """Each new cry for help, and the moment when everybody is called, is worth a round more: who has been tried as
         often as it is tried, and did not come, is dialled again."""
         policy = self._policy.family
-        legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
+        legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone) and not leg.is_not_his]
         parallel = max(policy.parallel, len(legs)) if everybody else policy.parallel
         rounds = policy.rounds + view.cries + everybody
         return cascade.next_step(legs, replace(policy, parallel=parallel, rounds=rounds), may, self._now())

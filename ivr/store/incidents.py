@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,10 +21,10 @@ from ivr.domain.incident import (
 )
 from ivr.domain.joining import QUIET, clock_off_s, fingerprint
 from ivr.domain.people import Match
-from ivr.store import calls, joining, people, triage
+from ivr.store import calls, family, identity, joining, people, triage
 from ivr.store.db import Store
 from ivr.store.incident_view import CALLER, WORSE
-from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt, offer
+from ivr.store.tables import alarm, elder, event, incident, leg, leg_attempt, offer
 from ivr.store.tx import Tx
 
 EXPLAINED = 6
@@ -233,9 +232,10 @@ def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -
         stopped = (incident.c.id == incident_id, incident.c.family == Family.CANCELLED)
         tx.conn.execute(update(incident).where(*stopped).values(family=None))
     if joined and not found.is_closed:
+        match = identity.as_named(tx, incident_id, match)
         joining.complete(tx, incident_id, match, unknown_device=unknown_device, loud=not quiet)
     if not found.is_closed:
-        _add_family(tx, incident_id, match.choices)
+        family.add(tx, incident_id, match.choices)
     alarm_id = new_id()
     tx.conn.execute(
         insert(alarm).values(
@@ -296,37 +296,6 @@ def _resolve(tx: Tx, new: NewAlarm) -> Match | UnknownElder:
         if owner is not None:
             return Match(owner, (owner,), new.device_id)
     return people.match_number(tx.conn, new.phone or "")
-
-
-def _add_family(tx: Tx, incident_id: str, elder_nos: Sequence[str]) -> None:
-    """The contacts of every elder it may be, each phone once: a wrong family called is better than none."""
-    if not elder_nos:
-        return
-    known = set(tx.conn.scalars(select(leg.c.phone).where(leg.c.incident_id == incident_id, leg.c.role == Role.FAMILY)))
-    rows = tx.conn.execute(
-        select(contact.c.name, contact.c.phone, contact.c.priority)
-        .where(contact.c.elder_no.in_(list(elder_nos)))
-        .order_by(contact.c.priority, contact.c.id)
-    )
-    fresh = []
-    for row in rows:
-        if row.phone in known:
-            continue
-        known.add(row.phone)
-        fresh.append(
-            {
-                "id": new_id(),
-                "incident_id": incident_id,
-                "role": Role.FAMILY,
-                "name": row.name,
-                "phone": row.phone,
-                "priority": row.priority,
-                "state": LegState.WAITING,
-                "attempts": 0,
-            }
-        )
-    if fresh:
-        tx.conn.execute(insert(leg), fresh)
 
 
 def _add_elder_line(tx: Tx, incident_id: str, new: NewAlarm) -> None:

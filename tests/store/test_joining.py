@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm
+from ivr.domain.storm import Triage
+from ivr.store import triage
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
@@ -226,6 +229,27 @@ async def test_two_processes_at_once(store: Store, other: Store) -> None:
     )
     (only,) = await _open(store)
     assert sorted(await _alarms(store, only.id)) == ["cancel", "emergency_call", "location", "press"]
+
+
+async def test_pressed_anew_after_by_mistake_is_no_retry(store: Store, incidents: SqlIncidents) -> None:
+    raised = await incidents.raise_alarm(DEVICE)
+    assert (await incidents.raise_alarm(DEVICE)).repeated
+    await incidents.family(raised.incident_id, Family.CANCELLED, by="李娜", word="elder", reason="按错了")
+    again = await incidents.raise_alarm(DEVICE)
+    assert (again.incident_id, again.repeated) == (raised.incident_id, False)
+    (row,) = await _open(store)
+    assert row.family is None, "the relatives are called after all"
+    assert (await incidents.raise_alarm(DEVICE)).repeated, "and from then on a retry is one again"
+    assert await _alarms(store, raised.incident_id) == ["press", "press"]
+
+
+async def test_pressed_anew_after_safe_is_no_retry(store: Store, incidents: SqlIncidents) -> None:
+    raised = await incidents.raise_alarm(DEVICE)
+    await store.write(lambda tx: triage.mark(tx, raised.incident_id, Triage.SAFE))
+    again = await incidents.raise_alarm(DEVICE)
+    assert (again.incident_id, again.repeated) == (raised.incident_id, False)
+    (row,) = await _open(store)
+    assert row.triage is None, "he is asked again, and closed with nobody"
 
 
 SAID = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ivr.domain.cascade import CascadePolicy
-from ivr.domain.incident import LegState, LegView, Outcome, Role
+from ivr.domain.incident import NOT_HIS, LegState, LegView, Outcome, Role
 from ivr.domain.staffing import StaffingPolicy
 from ivr.services import incident_runner
 from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
@@ -325,3 +325,23 @@ async def test_a_family_that_was_tried_in_vain_is_dialled_again_when_he_cries_ag
         scene.legs.cries = 1
         scene.wake()
         await nobody_comes(3)
+
+
+async def test_relatives_of_another_elder_are_stopped_and_count_for_nothing() -> None:
+    scene = Scene(FAMILY[0], policy=replace(POLICY, family=CascadePolicy(1, 2)))
+    dialled = [FAMILY[0]]
+    async with scene.running():
+        await until(lambda: FAMILY[0] in scene.dialled)
+        wrong = scene.legs.leg(FAMILY[0])
+        wrong.priority, wrong.ever_accepted = NOT_HIS, True
+        scene.legs.legs.append(relative(FAMILY[1]))
+        scene.wake()
+        await until(lambda: wrong.attempt_id in scene.telephony.hung_up)
+        await scene.legs.ended(str(wrong.attempt_id), Outcome.NO_ANSWER)
+        for _ in range(2):
+            dialled.append(FAMILY[1])
+            await until(lambda: [phone for phone in scene.dialled if phone in FAMILY] == dialled)
+            await scene.legs.ended(str(scene.legs.leg(FAMILY[1]).attempt_id), Outcome.NO_ANSWER)
+            scene.wake()
+        await until(lambda: ("I1", "family_not_reached") in scene.incidents.escalations)
+    assert [phone for phone in scene.dialled if phone in FAMILY] == dialled, "he is not dialled again"
