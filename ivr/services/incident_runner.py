@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # Every open incident is looked at again after this, whatever was missed.
 AUDIT_S = 15.0
 AFTER_FAULT_S = 1.0
+NEVER_S = float("inf")
 RING_OVER_S = 5.0
 """Asterisk ends a dial by the wall clock: set back by an hour, a phone would ring for an hour, and the next wait."""
 URGENCY = {"service.urgent_help": 2, "service.medical": 1}
@@ -162,11 +163,11 @@ class IncidentRunner:
             view,
             seats.keys(),
             policy.duty_phone if turn.duty else "",
-            policy.staff if turn.duty else replace(policy.staff, supervisors=(), on_call=()),
+            self._staffing(turn),
             self._now(),
             await self._busy(view) if turn.duty else {},
         )
-        again = redial.next_step(view, policy.redial, self._now())
+        again = redial.RedialStep() if turn.asked_only else redial.next_step(view, policy.redial, self._now())
         recalled = recall.next_step(view, policy.recall, self._now())
         may = self._family_order(view)
         family = self._family(view, may, everybody=again.everybody)
@@ -201,6 +202,14 @@ class IncidentRunner:
         )  # fmt: skip
         ringing = [max(1.0, (until - self._now()).total_seconds()) for _, until in _ringing(view)]
         return min([AUDIT_S, *(wait or AUDIT_S for wait in waits), *ringing])
+
+    def _staffing(self, turn: Turn) -> staffing.StaffingPolicy:
+        """In a storm the phones behind the seats are rung for one incident at a time, and a hospital for none as long
+        as seats work: they are not where `staffing` looks for them, but they exist."""
+        staff = self._policy.staff
+        if not turn.duty:
+            return replace(staff, supervisors=(), on_call=(), hospital_after_s=NEVER_S)
+        return staff if turn.hospital else replace(staff, hospital_after_s=NEVER_S)
 
     def _family_order(self, view: IncidentView) -> cascade.Order:
         return cascade.order(
