@@ -175,6 +175,8 @@ class IncidentRunner:
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         relatives = family.dial[: turn.family]
+        if self._gate is not None:
+            relatives = relatives[: self._gate.lines_for(view, len(relatives))]
         stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
         deeds = [
             *self._call_staff(view, staff, seats),

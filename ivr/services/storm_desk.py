@@ -11,8 +11,8 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from ivr.domain.incident import IncidentView, Outcome, Role
 from ivr.domain.numbers import is_dialable
 from ivr.domain.storm import StormPolicy, Triage
 from ivr.services.ports import DialDoubtful, DialRefused, Legs, Telephony
-from ivr.services.storm_lines import Lines
+from ivr.services.storm_lines import Lines, TrunkCount
 from ivr.services.storm_lines import ranked as ranked_in
 from ivr.services.storm_lines import waiting as waiting_in
 from ivr.services.storm_ports import OpenIncident, StormLook, StormRecords
@@ -86,7 +86,8 @@ class StormDesk:
         self._seats_work = False
         self._with_lines: frozenset[str] = frozenset()
         self._spare = 0  # lines that a new emergency may take for its family
-        self._dialling = 0
+        self._trunk = TrunkCount()
+        self._short_of_lines: set[str] = set()  # outside a storm: relatives were left out, there was no line for them
         self.wake_runner: Callable[[str], None] = lambda _incident: None
 
     @property
@@ -105,7 +106,7 @@ class StormDesk:
             again_s = LOOK_IN_STORM_S if self._active else LOOK_OTHERWISE_S
             try:
                 await self.look()
-                again_s = LOOK_IN_STORM_S if self._active else LOOK_OTHERWISE_S
+                again_s = LOOK_IN_STORM_S if self._active or self._short_of_lines else LOOK_OTHERWISE_S
             except Exception as exc:
                 log.error("a look at the storm failed: %s", type(exc).__name__)
                 again_s = AFTER_FAULT_S
@@ -162,14 +163,23 @@ class StormDesk:
         duty = self._duty_for in (None, view.id) and not mine
         return Turn(mine, family, duty=duty, hospital=not self._seats_work)
 
-    @contextmanager
-    def dialling(self, relatives: int) -> Iterator[None]:
+    def dialling(self, relatives: int) -> AbstractContextManager[None]:
         """These lines are taken from before they are on record."""
-        self._dialling += relatives
-        try:
-            yield
-        finally:
-            self._dialling -= relatives
+        return self._trunk.dialling(relatives)
+
+    def lines_for(self, view: IncidentView, relatives: int) -> int:
+        """How many of these relatives may be dialled now. In a storm `turn` has said it; before one has begun a share
+        of the lines stays free too: sixty alarms in a minute would take every line within seconds. Who is on the line
+        himself has his two relatives as long as there is a line at all."""
+        if self._active:
+            return relatives
+        most = max(1, storm.paced(self._policy)) - self._trunk.now
+        if any(leg.live and leg.ring_until is None for leg in view.of(Role.ELDER)):
+            living = sum(1 for leg in view.of(Role.FAMILY) if leg.live)
+            most = max(most, min(FAMILY_AT_ONCE - living, self._policy.ports - self._trunk.now))
+        if most < relatives:
+            self._short_of_lines.add(view.id)
+        return max(0, min(most, relatives))
 
     def family_done(self, incident_id: str) -> None:
         """Nobody of the family is left to dial, or one has come."""
@@ -181,10 +191,13 @@ class StormDesk:
     async def look(self) -> None:
         now = self._now()
         self._cried.clear()
+        self._trunk.looking()
         seen = await self._records.look(now)
+        lines = Lines(seen, {one.id: one for one in seen.open})
+        self._trunk.looked(lines.all + seen.ordinary_calls)
         self._safe = frozenset(one.id for one in seen.open if one.triage is Triage.SAFE) - self._cried
         waiting = waiting_in(seen)
-        pressure = storm.Pressure(len(waiting), seen.seats_ready, seen.alarms_last_min)
+        pressure = storm.Pressure(len(waiting), seen.seats_ready, seen.alarms_last_min, self._trunk.now)
         active = storm.is_storm(seen.active, seen.forced, pressure, self._policy)
         if active != seen.active:
             log.warning("storm mode %s: %d wait, %d alarms in a minute", "begins" if active else "ends",
@@ -198,7 +211,7 @@ class StormDesk:
         await self._settle(seen, now)
         unasked = [one.id for one in waiting if one.triage is None and not one.held_back]
         await self._records.await_asking(unasked)
-        await self._share_out(seen, waiting, set(unasked), now)
+        await self._share_out(seen, lines, waiting, set(unasked), now)
 
     def _leave(self, seen: StormLook) -> None:
         """No storm: everybody is attended as ever, except those who said that they are safe; for these is done what
@@ -212,6 +225,9 @@ class StormDesk:
             again = [one.id for one in seen.open if one.id not in self._shut]
         else:
             again = [one.id for one in seen.open if one.id in before - self._shut]
+        if self._trunk.now < max(1, storm.paced(self._policy)):
+            again += self._short_of_lines
+            self._short_of_lines.clear()
         for one in again:
             self.wake_runner(one)
 
@@ -245,9 +261,10 @@ class StormDesk:
             await asyncio.gather(*over)
             self._news.set()
 
-    async def _share_out(self, seen: StormLook, waiting: list[OpenIncident], unasked: set[str], now: datetime) -> None:
+    async def _share_out(
+        self, seen: StormLook, lines: Lines, waiting: list[OpenIncident], unasked: set[str], now: datetime
+    ) -> None:
         by_id = {one.id: one for one in seen.open}
-        lines = Lines(seen, by_id)
         before = self._in_play
         fresh = time.monotonic() - PROMISE_S  # a call that came while we looked is not forgotten
         self._just_called = {one: at for one, at in self._just_called.items() if at > fresh}
@@ -266,7 +283,7 @@ class StormDesk:
         wanting = [one for one in ranked if self._wants_family(by_id[one], lines)]
         trunk = storm.Lines(
             asking=lines.asking,
-            family=lines.family_paced + self._dialling,
+            family=lines.family_paced + self._trunk.not_on_record,
             others=lines.others + seen.ordinary_calls,
         )
         share = storm.share_out(trunk, len(due), FAMILY_AT_ONCE * len(wanting), self._policy)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ivr.domain import storm
 from ivr.domain.incident import Role
@@ -10,6 +12,39 @@ from ivr.domain.storm import Triage
 from ivr.services.storm_ports import LiveLeg, OpenIncident, StormLook
 
 PACED = (Triage.HELP, Triage.SILENT, Triage.NO_ANSWER, Triage.PENDING, Triage.CALLING, Triage.SAFE)
+
+
+class TrunkCount:
+    """Lines that hold a call now: those of the last look, and what was begun since. Between the two a dial may be
+    counted twice, never not at all."""
+
+    def __init__(self) -> None:
+        self._seen = self._seen_on_record = 0
+        self._begun = self._on_record = self._before_look = 0
+
+    @property
+    def now(self) -> int:
+        return self._seen + self._begun - self._seen_on_record
+
+    @property
+    def not_on_record(self) -> int:
+        return self._begun - self._on_record
+
+    def looking(self) -> None:
+        """The record is read now: all that is on record by now will be seen."""
+        self._before_look = self._on_record
+
+    def looked(self, lines: int) -> None:
+        self._seen, self._seen_on_record = lines, self._before_look
+
+    @contextmanager
+    def dialling(self, lines: int) -> Iterator[None]:
+        """These lines are taken from before they are on record."""
+        self._begun += lines
+        try:
+            yield
+        finally:
+            self._on_record += lines
 
 
 class Lines:
@@ -27,6 +62,10 @@ class Lines:
         self.duty_for: str | None = None
         for leg in seen.live:
             self._one(leg, by_id.get(leg.incident_id))
+
+    @property
+    def all(self) -> int:
+        return self.asking + self.family_paced + self.others
 
     def _one(self, leg: LiveLeg, incident: OpenIncident | None) -> None:
         self.touched.add(leg.incident_id)
