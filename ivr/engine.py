@@ -67,7 +67,9 @@ KEEP_FREE = 0
 PACKAGE_NEWS = ("package.queued", *WORSE)
 SEATS_CHANGED = ("agent.state_changed", "user.added")
 STORM_CHANGED = ("storm.switched",)
-LOUD = ("incident.opened", "incident.alarm_joined", "call.arrived")
+LOUD = ("incident.opened", "incident.alarm_joined", "incident.worsened", "call.arrived")
+ASKED = ("incident.helper_wanted", "incident.family_started", "leg.wanted")
+"""A person's word: the storm desk looks at once, also outside a storm, where it has left who is safe alone."""
 
 
 class Engine:
@@ -235,7 +237,7 @@ class Engine:
         if kind in LOUD:
             self.storm.cried_again(incident_id)
         self.runner.wake(incident_id, closed=kind == "incident.closed")
-        if self.storm.active or kind == "incident.opened":
+        if self.storm.active or kind == "incident.opened" or kind in ASKED:
             self.storm.wake()
 
     async def _sync_seats(self) -> None:

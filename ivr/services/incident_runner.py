@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # Every open incident is looked at again after this, whatever was missed.
 AUDIT_S = 15.0
 AFTER_FAULT_S = 1.0
+NEVER_S = float("inf")
 RING_OVER_S = 5.0
 """Asterisk ends a dial by the wall clock: set back by an hour, a phone would ring for an hour, and the next wait."""
 URGENCY = {"service.urgent_help": 2, "service.medical": 1}
@@ -162,12 +163,11 @@ class IncidentRunner:
             view,
             seats.keys(),
             policy.duty_phone if turn.duty else "",
-            policy.staff if turn.duty else replace(policy.staff, supervisors=(), on_call=()),
+            self._staffing(turn),
             self._now(),
             await self._busy(view) if turn.duty else {},
         )
-        storm = self._gate is not None and self._gate.active
-        again = redial.next_step(view, replace(policy.redial, alone_too=False) if storm else policy.redial, self._now())
+        again = redial.RedialStep() if turn.asked_only else redial.next_step(view, self._redial(), self._now())
         recalled = recall.next_step(view, policy.recall, self._now())
         may = self._family_order(view)
         family = self._family(view, may, everybody=again.everybody)
@@ -175,6 +175,8 @@ class IncidentRunner:
         (self._searching.add if staff.searching else self._searching.discard)(view.id)
         by_id = {leg.id: leg for leg in view.legs}
         relatives = family.dial[: turn.family]
+        if self._gate is not None:
+            relatives = relatives[: self._gate.lines_for(view, len(relatives))]
         wrong = [leg.id for leg in view.legs if leg.is_not_his and leg.state in (LegState.DIALLED, LegState.RINGING)]
         stopped = [leg_id for leg_id in (*family.cancel, *wrong) if leg_id not in helped.wanted]
         deeds = [
@@ -205,6 +207,14 @@ class IncidentRunner:
         )  # fmt: skip
         ringing = [max(1.0, (until - self._now()).total_seconds()) for _, until in _ringing(view)]
         return min([AUDIT_S, *(wait or AUDIT_S for wait in waits), *ringing])
+
+    def _staffing(self, turn: Turn) -> staffing.StaffingPolicy:
+        """In a storm the phones behind the seats are rung for one incident at a time, and a hospital for none as long
+        as seats work: they are not where `staffing` looks for them, but they exist."""
+        staff = self._policy.staff
+        if not turn.duty:
+            return replace(staff, supervisors=(), on_call=(), hospital_after_s=NEVER_S)
+        return staff if turn.hospital else replace(staff, hospital_after_s=NEVER_S)
 
     def _family_order(self, view: IncidentView) -> cascade.Order:
         return cascade.order(
@@ -264,6 +274,10 @@ class IncidentRunner:
         if again.propose_ambulance:
             deeds.append(self._incidents.escalated(view.id, "propose_120"))
         return deeds
+
+    def _redial(self) -> redial.RedialPolicy:
+        storm = self._gate is not None and self._gate.active
+        return replace(self._policy.redial, alone_too=False) if storm else self._policy.redial
 
     def _turn(self, view: IncidentView) -> Turn:
         if self._gate is not None:

@@ -117,6 +117,7 @@ class SqlIncidents:
                 .values(wanted_at=tx.now)
             )
             tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(family=Family.STARTED))
+            triage.alarm_came(tx, incident_id, WORSE, location=None, telephoned=False, quiet=False)
             tx.event("incident.worsened", incident_id=incident_id, why=why)
 
         await self._store.write(change)
