@@ -8,8 +8,9 @@ it is all that was said, so that a voicemail which happens to hold 好 accepts n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ivr.speech.clauses import clauses
 from ivr.speech.denial import denied
 from ivr.speech.ear import UNKNOWN, Hypothesis, Word
 from ivr.speech.grammar import Grammar, is_distress
@@ -73,7 +74,7 @@ def _written(grammar: Grammar, text: str) -> Understood | None:
 
 def _distress(grammar: Grammar, heard: Hypothesis) -> Understood | None:
     best: Understood | None = None
-    for words in _runs(heard):
+    for words in _runs(heard.words):
         text = "".join(word.text for word in words)
         for entry, meant in grammar.distress.items():
             for start, end in _spans(entry, text):
@@ -160,9 +161,18 @@ def _negated(text: str) -> bool:
 
 
 def _inside(grammar: Grammar, heard: Hypothesis) -> Understood | None:
-    """An entry somewhere in the utterance: what service was asked for. The longest wins, then the surest."""
+    """An entry somewhere in the utterance: what service was asked for. Of two with a pause between them the later: it
+    corrects the first or adds to it, and only one can be told."""
+    for clause in reversed(clauses(heard.words)):
+        if found := _longest(grammar, clause):
+            return found
+    return _longest(grammar, heard.words)  # an entry with a pause in its middle
+
+
+def _longest(grammar: Grammar, said: Sequence[Word]) -> Understood | None:
+    """The longest wins, then the surest."""
     best: Understood | None = None
-    for words in _runs(heard):
+    for words in _runs(said):
         text = "".join(word.text for word in words)
         for entry, meant in grammar.own.items():
             for start, end in _spans(entry, text):
@@ -190,10 +200,10 @@ def _sequence(grammar: Grammar, heard: Hypothesis) -> Understood | None:
 # ---- texts and words
 
 
-def _runs(heard: Hypothesis) -> Iterator[list[Word]]:
+def _runs(said: Sequence[Word]) -> Iterator[list[Word]]:
     """Known words that follow one another without unknown speech between."""
     run: list[Word] = []
-    for word in heard.words:
+    for word in said:
         if word.text == UNKNOWN:
             if run:
                 yield run

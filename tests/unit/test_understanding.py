@@ -76,6 +76,46 @@ def test_unknown_or_contradictory_speech_is_nothing(grammar: str, said: str) -> 
     assert _id(grammar, said) is None
 
 
+def _spaced(said: str) -> Hypothesis:
+    """Words of 0.4 s; `|` is a breath (0.25 s) and `…` a pause (0.8 s) between them."""
+    words, now = list[Word](), 0.0
+    for sign in said.split():
+        if sign in "|…":
+            now += 0.25 if sign == "|" else 0.8
+            continue
+        words.append(Word(sign, 1.0, now, now + 0.4))
+        now += 0.4
+    return Hypothesis("".join(word.text for word in words), tuple(words), True, now + 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("我想 洗澡 … 不 | 买菜", "service.shopping"),
+        ("我想 洗澡 | 不 | 买菜", "service.shopping"),
+        ("我想 洗澡 … 不是 | 买菜", "service.shopping"),
+        ("帮我洗澡 … 买菜", "service.shopping"),
+        (f"我想 洗澡 … {UNKNOWN} 买菜", "service.shopping"),
+        ("我想 洗澡 … 不要 买菜", "service.bath"),
+        ("我想 洗澡 不要 买菜", "service.bath"),
+        ("不 | 洗澡", None),
+        (f"我想 洗澡 … {UNKNOWN}", "service.bath"),
+        ("我想 洗澡 … 不 | 不", "service.bath"),
+        ("我想 买 … 米", "service.shopping"),
+        ("我想 洗澡 打扫 卫生", "service.cleaning"),
+    ],
+)
+def test_the_later_of_two_wishes_counts_and_a_correction_denies_it_not(said: str, meant: str | None) -> None:
+    for grammar in ("services", "listen"):
+        found = understand(load_grammar(grammar), _spaced(said))
+        assert (found and found.id) == meant, grammar
+
+
+def test_a_breath_after_a_denial_makes_no_distress_of_it() -> None:
+    found = understand(LISTEN, _spaced("我想 洗澡 | 没有 | 摔倒"))
+    assert found is None or not is_distress(found.id)
+
+
 def test_a_voicemail_accepts_nothing() -> None:
     said = "好 的 好 的 好 的 好 的 好 的 好 的 好 的"
     assert _id("accept", said) is None
