@@ -168,4 +168,5 @@ def _without_dead_start(pcm: bytes) -> bytes:
 
 def _joined(first: Hypothesis, then: Hypothesis) -> Hypothesis:
     """One utterance that the engine has ended in its middle."""
-    return Hypothesis(first.text + then.text, first.words + then.words, then.final, then.heard_s)
+    dictated = first.dictated or then.dictated
+    return Hypothesis(first.text + then.text, first.words + then.words, then.final, then.heard_s, dictated)

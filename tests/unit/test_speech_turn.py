@@ -42,10 +42,15 @@ def noise(seconds: float, dbfs: float = -46.0, seed: int = 1) -> list[bytes]:
 
 
 def run(
-    grammar: str, *script: Hears, sound: list[bytes], prompt_s: float | None = 0.0, voice: Voice | None = None
+    grammar: str,
+    *script: Hears,
+    sound: list[bytes],
+    prompt_s: float | None = 0.0,
+    voice: Voice | None = None,
+    dictates: bool = False,
 ) -> Verdict | None:
     known = load_grammar(grammar)
-    ear = ScriptedRecogniser(*script)
+    ear = ScriptedRecogniser(*script, dictates=dictates)
     turn = Turn(known, lambda: ear.open(known), prompt_s, voice)
     return next((verdict for frame in sound if (verdict := turn.feed(frame))), None)
 
@@ -261,3 +266,25 @@ def test_a_cry_too_faint_to_be_an_utterance_is_heard() -> None:
     verdict = run("services", Hears("救命", 0.8), sound=faint, voice=voice)
     assert voice.began_s is None
     assert meaning(verdict) == "distress.help"
+
+
+# ---- an ear that dictates
+
+
+def test_dictated_distress_is_acted_on_while_he_talks_on() -> None:
+    script = (Hears("我妈", 0.9), Hears("从床上", 1.4), Hears("摔倒了", 2.0), Hears("你们", 3.2))
+    verdict = run("listen", *script, sound=silence(0.4) + speech(8), prompt_s=None, dictates=True)
+    assert verdict is not None
+    assert verdict.meaning == "distress.fall"
+    assert 2.6 < verdict.decided_s < 3.2, "it has stood, and he still speaks"
+
+
+def test_two_pieces_of_dictation_are_one_sentence() -> None:
+    sound = silence(0.4) + speech(0.6) + silence(0.8) + speech(0.6) + silence(2)
+    script = (Hears("我想西早", 0.6, ends_s=1.2), Hears("搭扫卫生", 2.2))
+    verdict = run("services", *script, sound=sound, dictates=True)
+    assert verdict is not None
+    assert (verdict.meaning, verdict.said_until_s) == ("service.cleaning", pytest.approx(2.36, abs=0.05))
+    assert meaning(run("services", *script, sound=sound)) == UNKNOWN_SPEECH, (
+        "a grammar's ear writes no other characters"
+    )

@@ -104,6 +104,19 @@ class _Overheard:
         return self._ear.finish()
 
 
+def test_the_turns_that_dictate_have_no_grammar(recogniser: VoskRecogniser) -> None:
+    dictates = VoskRecogniser(MODEL, lambda grammar: grammar.name == "listen")
+    sound = _clip("calls/fallen_bed") + bytes(BYTES_PER_S)
+    listen, accept = load_grammar("listen"), load_grammar("accept")
+    heard = _final(dictates, listen, sound)
+    assert heard.dictated
+    assert {word.text for word in heard.words} - set(listen.phrases), "words that stand in no grammar"
+    assert (found := understand(listen, heard)) is not None
+    assert found.id == "distress.stroke"
+    assert not _final(dictates, accept, sound).dictated
+    assert understand(listen, _final(recogniser, listen, sound)) is None, "a closed grammar finds none in this sentence"
+
+
 def test_streams_beside_each_other_hear_what_they_hear_alone(recogniser: VoskRecogniser) -> None:
     grammar, pcm = load_grammar("listen"), _sound("demo/elder_press")
     alone = _final(recogniser, grammar, pcm)
