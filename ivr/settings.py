@@ -165,6 +165,10 @@ class Settings(BaseSettings):
     """Streams that one worker hears at once; beyond, calls go on with keys and a person."""
     speech_slots_for_emergencies: Annotated[int, Field(ge=0, le=199)] = 3
     """Of these, how many are kept for calls of an emergency."""
+    speech_dictation: Literal["auto", "never", "always"] = "auto"
+    """Whether the model writes down whole sentences, in which words are then looked for, instead of hearing a closed
+    list. auto: while somebody waits, unless the model is the carried one; always: in every turn that looks for a word
+    in a sentence, so also when somebody is asked what he needs. A model that ignores lists always dictates."""
     speech_second_ear: bool = False
     """A caller who waits is heard by a second engine too, which finds distress inside sentences (docs/speech.md). One
     process more: 446 MB, 0.4 of a core while somebody speaks. Needs the extra `second-ear`; without it calls go on."""
