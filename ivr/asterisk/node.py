@@ -14,6 +14,7 @@ from ivr.asterisk.link import AsteriskLink, Item, Snapshot
 from ivr.asterisk.listening import WaitingEars, is_listener
 from ivr.asterisk.queue_members import sync_members
 from ivr.asterisk.talks import Talks, extension_of
+from ivr.callflows.call import INTERRUPTED
 from ivr.domain.incident import Role
 from ivr.services.ports import BusyWith, Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
 from ivr.services.reconcile import place_callers, reconcile
@@ -284,6 +285,15 @@ class AsteriskNode:
         except AmiError as exc:
             raise DialDoubtful(str(exc)) from None
         self._record(lambda: self._calls.parked(talk.caller_uniqueid, extension, room))
+
+    async def interrupt(self, uniqueid: str) -> None:
+        """A key that no telephone has ends a prompt at once (`PlayDTMF` with `Receive`, Asterisk 16 and later)."""
+        try:
+            await self._link.act("PlayDTMF", Channel=uniqueid, Digit=INTERRUPTED, Duration="40", Receive="true")
+        except AmiRefused:
+            pass  # gone
+        except AmiError as exc:
+            log.warning("a prompt could not be interrupted: %s", exc)
 
     async def hang_up(self, uniqueid: str) -> None:
         """End a channel by its uniqueid; one that is gone already is no error."""

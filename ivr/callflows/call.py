@@ -10,6 +10,11 @@ class CallerHungUp(Exception):
     """The far end is gone. The one exception of a journey; the runner handles it."""
 
 
+INTERRUPTED = "D"
+"""A key that telephones do not have: `Telephony.interrupt` presses it. A flow that knows what it may mean expects it,
+and looks at the record: who has such a telephone, and presses it, learns nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A digit was pressed."""

@@ -30,7 +30,7 @@ async def worker_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) ->
 
 async def hospital_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """The name of the elder is told to a person only: after a key, never to a machine that answered."""
-    general = "hospital/alarm_say" if call.hears else "hospital/alarm"
+    general = await desk.hospital_prompt(room, speech=call.hears)
     prompt, dialled = general, Dialled(call, "hospital/press_instead")
     for _ in range(1 + TOLD_AGAIN):
         match await dialled.ask(prompt, Expect("123", ACCEPT), repeats=2):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.callflows.call import Call, Expect, Key, Said
+from ivr.callflows.call import INTERRUPTED, Call, Expect, Key, Said
 from ivr.callflows.dialled import ACCEPT, ask_again
 from ivr.callflows.recall import recall_leg
 from ivr.services.incident_desk import IncidentDesk
@@ -41,7 +41,17 @@ async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> N
 
 async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     prompt = await desk.family_prompt(room, speech=call.hears)
-    match await ask_again(call, prompt, Expect("123", ACCEPT), "family/press_instead"):
+    answer = await ask_again(call, prompt, Expect("123" + INTERRUPTED, ACCEPT), "family/press_instead")
+    if answer == Key(INTERRUPTED):
+        if await desk.relative_has_come(room):
+            if desk.one_relative:
+                await desk.too_late(attempt)
+                await call.play("family/already_answered")
+                await call.hang_up()
+                return
+            prompt = "family/one_has_come"
+        answer = await ask_again(call, prompt, Expect("123", ACCEPT), "family/press_instead")
+    match answer:
         case Key("1") | Said("accept"):
             refusal = await desk.accept_relative(attempt, room)
             if refusal is None:

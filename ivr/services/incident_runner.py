@@ -86,6 +86,8 @@ class IncidentRunner:
         self._wake: dict[str, asyncio.Event] = {}
         self._searching: set[str] = set()
         self._unanswered: set[str] = set()
+        self._told: set[str] = set()
+        """Attempts that heard already that another has come; told again after a restart they are told it again."""
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -185,6 +187,7 @@ class IncidentRunner:
             *(self._dial(view, Role.FAMILY, by_id[one].phone, policy.family_ring_s) for one in relatives),
             *(self._dial(view, role, phone, policy.helper_ring_s, name) for role, phone, name in helped.dial),
             self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]),
+            self._inform([by_id[one].attempt_id for one in family.inform]),
             self._stop_late(view),
         ]
         reached = any(leg.ever_accepted and not leg.is_not_his for leg in view.of(Role.FAMILY))
@@ -323,6 +326,12 @@ class IncidentRunner:
             await self._legs.ended(attempt, Outcome.FAILED)
         except DialDoubtful:
             log.warning("incident %s: a break-in is in doubt, reconciliation will tell", view.id)
+
+    async def _inform(self, attempts: list[str | None]) -> None:
+        for attempt in attempts:
+            if attempt is not None and attempt not in self._told:
+                self._told.add(attempt)
+                await self._telephony.interrupt(attempt)
 
     async def _stop_late(self, view: IncidentView) -> None:
         now = self._now()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from ivr.callflows import legs
-from ivr.callflows.call import CallerHungUp
+from ivr.callflows.call import INTERRUPTED, CallerHungUp
 from ivr.domain.incident import LegState, LegView, Role
 from ivr.services.incident_desk import IncidentDesk
 from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryLegs
@@ -75,7 +76,8 @@ async def test_the_duty_phone_that_cannot_has_declined_and_is_told_so(no: str) -
 @pytest.mark.parametrize("flow", [legs.duty_leg, legs.family_leg])
 async def test_who_was_not_understood_is_asked_once_more_by_keys_alone(flow: Flow) -> None:
     of = "duty" if flow is legs.duty_leg else "family"
-    asked = ["ask duty/emergency 123" if of == "duty" else "ask family/alarm 123", f"ask {of}/press_instead 123"]
+    keys = "123" if of == "duty" else "123D"
+    asked = ["ask duty/emergency 123" if of == "duty" else "ask family/alarm 123D", f"ask {of}/press_instead {keys}"]
     accepted = await told(flow, "?", "1")
     assert accepted[:2] == asked
     assert accepted[-1] == "room ROOM helper"
@@ -88,7 +90,7 @@ async def test_who_was_not_understood_is_asked_once_more_by_keys_alone(flow: Flo
 
 async def test_a_relative_who_presses_1_is_in_the_room() -> None:
     assert await told(legs.family_leg, "1") == [
-        "ask family/alarm 123",
+        "ask family/alarm 123D",
         "accept A1",
         "play family/connecting",
         "room ROOM helper",
@@ -97,23 +99,43 @@ async def test_a_relative_who_presses_1_is_in_the_room() -> None:
 
 async def test_where_the_room_says_that_it_records_nothing_else_stands_before_it() -> None:
     heard = await told(legs.family_leg, "1", recording_is_said=True)
-    assert heard == ["ask family/alarm 123", "accept A1", "room ROOM helper"]
+    assert heard == ["ask family/alarm 123D", "accept A1", "room ROOM helper"]
+
+
+async def interrupted(*presses: str, come: bool = True, one: bool = False) -> list[str]:
+    story: list[str] = []
+    other = LegView("L2", Role.FAMILY, "13800000002", 2, LegState.ACCEPTED, 1, live=True)
+    other.accepted_at = datetime.now(UTC) if come else None
+    desk = IncidentDesk(MemoryIncidents(story), MemoryLegs(story, other), MemoryCalls(story), one_relative=one)
+    await legs.family_leg(ScriptedCall(INTERRUPTED, *presses, story=story), desk, "A1", "ROOM")
+    return story
+
+
+async def test_who_listens_when_another_has_come_is_told_so_and_may_come_too() -> None:
+    asked = ["ask family/alarm 123D", "ask family/one_has_come 123"]
+    assert (await interrupted("1"))[:3] == [*asked, "accept A1"]
+    assert await interrupted("2") == [*asked, "declined A1", "play family/declined", "hangup"]
+    assert await interrupted(one=True) == [asked[0], "mark A1 cancelled", "play family/already_answered", "hangup"]
+
+
+async def test_a_telephone_that_has_such_a_key_learns_nothing_with_it() -> None:
+    assert (await interrupted("1", come=False, one=True))[:2] == ["ask family/alarm 123D", "ask family/alarm 123"]
 
 
 async def test_please_tell_me_again_plays_it_again_and_not_for_ever() -> None:
     assert await told(legs.family_leg, "3", "again", "1") == [
-        *["ask family/alarm 123"] * 3,
+        *["ask family/alarm 123D"] * 3,
         "accept A1",
         "play family/connecting",
         "room ROOM helper",
     ]
     asked = await told(legs.family_leg, *["3"] * 9)
-    assert asked == [*["ask family/alarm 123"] * 3, "mark A1 not_confirmed", "play family/not_confirmed", "hangup"]
+    assert asked == [*["ask family/alarm 123D"] * 3, "mark A1 not_confirmed", "play family/not_confirmed", "hangup"]
 
 
 async def test_a_relative_who_presses_2_has_declined_and_is_thanked() -> None:
     assert await told(legs.family_leg, "2") == [
-        "ask family/alarm 123",
+        "ask family/alarm 123D",
         "declined A1",
         "play family/declined",
         "hangup",
@@ -123,7 +145,7 @@ async def test_a_relative_who_presses_2_has_declined_and_is_thanked() -> None:
 @pytest.mark.parametrize("pressed", ["", "9"])
 async def test_a_voicemail_or_a_child_with_the_keys_is_not_a_relative(pressed: str) -> None:
     assert await told(legs.family_leg, pressed) == [
-        "ask family/alarm 123",
+        "ask family/alarm 123D",
         "mark A1 not_confirmed",
         "play family/not_confirmed",
         "hangup",

@@ -86,9 +86,7 @@ async def test_the_first_relative_only_where_the_centre_wants_it_so(place: MakeP
         elder = await town.call("02150001111", "12349120")
         late = await second.called()
         await first.called()
-        await system.leg("family", "13800000001", "accepted")
-        late.press("1")
-        await late.hears(prompt("family/already_answered"))
+        await late.hears(prompt("family/already_answered"))  # without a key
         await late.ended()
         await system.in_room(2)
         await elder.hang_up()
@@ -140,6 +138,27 @@ async def test_a_carer_reports_and_the_family_is_phoned_with_no_elder_on_the_lin
         assert leg.invited_at - asked < 2
         await system.leg("family", "13800000001", "accepted")
         await leg.hang_up()
+
+
+async def test_who_listens_to_the_alarm_when_another_has_come_is_told_within_two_seconds(place: MakePlace) -> None:
+    async with place([WANG]) as (system, town):
+        town.duty(DUTY, NoAnswer())
+        first = town.family("13800000001", Answers(after_s=0.5))
+        second = town.family("13800000002", Answers(after_s=0.5))
+        elder = await town.call("02150001111", "12349120")
+        comes, listens = await first.called(), await second.called()
+        await listens.hears(prompt("family/alarm"), first_s=1.0)
+        comes.press("1")
+        pressed = asyncio.get_running_loop().time()
+        told = await listens.hears(prompt("family/one_has_come"), within=4, first_s=1.0)
+        after = listens.heard.began_at + told.at_s - pressed
+        print(f"pressed 1 to the other one's being told {after:.2f} s")
+        assert after < 2
+        listens.press("1")
+        await system.leg("family", "13800000002", "accepted")
+        await system.in_room(3)
+        for leg in (comes, listens, elder):
+            await leg.hang_up()
 
 
 @pytest.mark.long
