@@ -9,7 +9,7 @@ from ivr.services.ports import HeardCall, StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 
 SERVICES = "services"
-YES_NO = "yes_no"
+CALL_BACK = "call_back"
 WITHIN_S = 6
 """After a question. Who has not begun to speak by then is with a person sooner than he would be asked again."""
 
@@ -56,12 +56,12 @@ async def busy_call(
     if not duty_phone:
         await promise_call_back(call, call_id, tickets)
         return
-    match await questions.ask("wish/call_back", "wish/call_back_again", Expect("12", YES_NO)):
+    match await questions.ask("wish/call_back", "wish/call_back_again", Expect("12", CALL_BACK)):
         case Said(is_distress=True) as cry:
             await into_a_room(call, heard, cry, listening, incidents)
-        case Said("yes") | Key("1"):
+        case Said("yes" | "call_back") | Key("1"):
             await promise_call_back(call, call_id, tickets)
-        case _:
+        case _:  # a no, silence, twice not understood; and who says that he waits wants a person
             await to_a_person(call, call_id, tickets, duty_phone=duty_phone)
 
 

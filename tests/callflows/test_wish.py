@@ -53,12 +53,12 @@ class Desks:
         return self.story
 
 
-@pytest.mark.parametrize("yes", ["yes", "1"])
+@pytest.mark.parametrize("yes", ["yes", "call_back", "1"])
 async def test_a_wish_and_a_yes_are_a_ticket_and_a_promised_call_back(yes: str) -> None:
     assert await Desks().told("service.meal", yes) == [ASK, NOTED, BACK, *PROMISE]
 
 
-@pytest.mark.parametrize("no", ["no", "2", ""])
+@pytest.mark.parametrize("no", ["no", "wait", "2", ""])
 async def test_a_wish_and_no_yes_ring_the_duty_phone(no: str) -> None:
     assert await Desks().told("service.meal", no) == [ASK, NOTED, BACK, *PERSON]
 
@@ -134,7 +134,7 @@ async def test_who_is_not_on_record_as_waiting_has_a_person() -> None:
     assert await desks.told("service.meal") == PERSON
 
 
-ANSWERS = ["", "?", "1", "2", "yes", "no", "service.meal", "service.person", "distress.fire"]
+ANSWERS = ["", "?", "1", "2", "yes", "no", "call_back", "wait", "service.meal", "service.person", "distress.fire"]
 
 
 @given(st.lists(st.sampled_from(ANSWERS), max_size=6), st.booleans())
@@ -150,5 +150,5 @@ async def test_whatever_is_answered_he_is_left_with_a_person_a_room_or_a_promise
     used = answers[:asked]
     assert (story[-1] == f"room {ROOM} elder") == ("distress.fire" in used)
     assert (story[-1] == "hangup") == (PROMISE[0] in story), "nobody is hung up on without a promise on record"
-    if duty_phone and "yes" not in used and "1" not in used[1:] and "distress.fire" not in used:
+    if duty_phone and not {"yes", "call_back"} & set(used) and "1" not in used[1:] and "distress.fire" not in used:
         assert story[-1] == "duty C1"
