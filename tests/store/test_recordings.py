@@ -43,7 +43,7 @@ async def _told(store: Store, room: str) -> list[Event]:
 
 
 async def _close(store: Store, room: str) -> None:
-    await SqlIncidents(store).close(room, by="李娜", outcome="helped", reason="r")
+    await SqlIncidents(store).close(room, by="李娜", outcome="test", reason="r")
 
 
 async def test_a_recording_begins_goes_on_and_ends_once(store: Store, tmp_path: Path) -> None:
