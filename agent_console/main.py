@@ -97,10 +97,13 @@ def build_app(settings: Settings, store: Store) -> web.Application:
     app[keys.READER] = reader = StoreReader(store)
     app[keys.USERS] = StoreUsers(store, settings.session_hours)
     app[keys.INCIDENTS] = SqlIncidents(
-        store, join_window_s=settings.join_window_s, clock_tolerance_s=settings.clock_tolerance_s
+        store,
+        join_window_s=settings.join_window_s,
+        clock_tolerance_s=settings.clock_tolerance_s,
+        reason_min=settings.close_reason_min,
     )
     app[keys.SOURCES] = SqlSources(store)
-    app[keys.STORMS] = SqlStorm(store)
+    app[keys.STORMS] = SqlStorm(store, reason_min=settings.close_reason_min)
     app[keys.HELPERS] = SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint))
     app[keys.IDENTITY] = SqlIdentity(store)
     app[keys.OUTBOX] = SqlOutbox(store)

@@ -148,6 +148,8 @@ class Settings(BaseSettings):
     """… after so many seconds when he did not answer."""
     recall_missed: Annotated[int, Field(ge=1, le=10)] = 2
     """So often unanswered in a row is as bad as a word of distress."""
+    close_reason_min: Annotated[int, Field(ge=1, le=200)] = 6
+    """Characters of the reason for closing an incident without an arrival."""
     queue_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
     engine_hang_s: Annotated[float, Field(ge=2)] = 20.0

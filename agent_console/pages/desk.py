@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from agent_console.api.ids import need_ulid
 from agent_console.api.shapes import IncidentOut
-from agent_console.keys import HUB, LOOKS, PAGES, READER
+from agent_console.keys import HUB, LOOKS, PAGES, READER, SETTINGS
 from agent_console.live.render import names_for
 from agent_console.pages.forms import need_person
 from agent_console.pages.identity import context as naming_context
@@ -53,6 +53,7 @@ async def desk(
         "opened": opened,
         "sending": sending,
         "naming": naming,
+        "reason_min": request.app[SETTINGS].close_reason_min,
         "problem": problem,
         "typed": typed or {},
     }

@@ -95,7 +95,7 @@ class UnknownIncident(Exception):
 
 
 class NotArrived(Exception):
-    """Somebody was sent, nobody has arrived: closing needs an explanation."""
+    """Nobody is known to have arrived: closing needs an explanation."""
 
 
 class AlreadyClosed(Exception):

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 from ulid import ULID
 
 from ivr.domain.cascade import Family
+from ivr.domain.closing import is_explanation
 from ivr.domain.incident import (
     AlreadyClosed,
     LegState,
@@ -22,13 +23,11 @@ from ivr.domain.incident import (
 from ivr.domain.joining import QUIET, clock_off_s, fingerprint
 from ivr.domain.people import Match
 from ivr.store import calls, family, identity, joining, people, triage
+from ivr.store.closing import closing_of
 from ivr.store.db import Store
 from ivr.store.incident_view import CALLER, WORSE
-from ivr.store.tables import alarm, elder, event, incident, leg, leg_attempt, offer
+from ivr.store.tables import alarm, elder, event, incident, leg, leg_attempt
 from ivr.store.tx import Tx
-
-EXPLAINED = 6
-"""Characters that a reason must have at least when somebody was sent and nobody has arrived: a sentence, not a word."""
 
 
 def new_id() -> str:
@@ -38,8 +37,12 @@ def new_id() -> str:
 class SqlIncidents:
     """Implements the `Incidents` port of `ivr.services.ports`."""
 
-    def __init__(self, store: Store, *, join_window_s: float = 60.0, clock_tolerance_s: float = 300.0) -> None:
+    def __init__(
+        self, store: Store, *, join_window_s: float = 60.0, clock_tolerance_s: float = 300.0, reason_min: int = 6
+    ) -> None:
+        """`reason_min`: characters of an explanation, where nobody is known to have arrived."""
         self._store = store
+        self._reason_min = reason_min
         self._window = timedelta(seconds=join_window_s)
         self._clock_tolerance_s = clock_tolerance_s
 
@@ -60,7 +63,7 @@ class SqlIncidents:
 
         Raises:
             UnknownIncident, AlreadyClosed
-            NotArrived: somebody was sent, nobody has arrived, and the reason is no explanation.
+            NotArrived: nobody is known to have arrived, and the reason is no explanation.
         """
 
         def change(tx: Tx) -> None:
@@ -69,7 +72,8 @@ class SqlIncidents:
                 raise UnknownIncident(incident_id)
             if state == "closed":
                 raise AlreadyClosed(incident_id)
-            if len(reason.strip()) < EXPLAINED and _nobody_arrived(tx, incident_id):
+            known = closing_of(tx.conn, incident_id)
+            if known.needs_explanation(outcome) and not is_explanation(reason, self._reason_min):
                 raise NotArrived(incident_id)
             tx.conn.execute(
                 update(incident)
@@ -161,17 +165,6 @@ class SqlIncidents:
     async def open_ids(self) -> list[str]:
         async with self._store.read() as conn:
             return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
-
-
-def _nobody_arrived(tx: Tx, incident_id: str) -> bool:
-    """Somebody was sent to him, and no arrival is on record."""
-    if tx.conn.scalar(select(incident.c.arrived_at).where(incident.c.id == incident_id)) is not None:
-        return False
-    sent = select(leg.c.id).where(
-        leg.c.incident_id == incident_id, leg.c.role.in_((Role.WORKER, Role.HOSPITAL)), leg.c.wanted_at.is_not(None)
-    )
-    offered = select(offer.c.id).where(offer.c.incident_id == incident_id)
-    return tx.conn.execute(sent.limit(1)).first() is not None or tx.conn.execute(offered.limit(1)).first() is not None
 
 
 def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -> Raised | UnknownElder:

@@ -176,7 +176,7 @@ async def test_closed_and_unknown_incidents_take_nothing(tmp_path: Path) -> None
     async with stage(tmp_path) as api:
         await people(api)
         incident = await api.alarm(elder_no="E001")
-        await api.ask("POST", f"/incidents/{incident}/close", {"by": "周强", "outcome": "helped", "reason": "好了"})
+        await api.ask("POST", f"/incidents/{incident}/close", {"by": "周强", "outcome": "test", "reason": "好了"})
         for path, body in (
             ("legs", {"role": "worker", "worker_no": "W1"}),
             ("helpers", {}),

@@ -47,6 +47,30 @@ async def test_who_presses_and_hangs_up_is_called_again_within_five_seconds(plac
         await seat.hang_up()
 
 
+async def test_the_family_of_an_unknown_caller_is_dialled_once_he_has_been_named(place: MakePlace) -> None:
+    async with place([WANG], IVR_DUTY_PHONE="", IVR_FAMILY_PARALLEL="1") as (system, town):
+        son = town.family(WANG.contacts[0], Answers(after_s=0.3, presses="1", presses_after_s=2))
+        elder = await town.call("18800001111", "12349120")
+        await elder.answered()
+        await system.in_room(1)
+        (incident,) = await system.incidents()
+        assert (incident["elder"], son.calls) == (None, [])
+        found = await system.api("GET", "/elders?q=wxy", status=200)
+        (one,) = found["items"]
+        body = {"elder_no": one["elder_no"], "by": "李娜"}
+        named = await system.api("POST", f"/incidents/{incident['id']}/elder", body, status=200)
+        assert named["elder"]["name"] == "王秀英"
+        call = await son.called(within=3)
+        await system.leg("family", WANG.contacts[0], "accepted")
+        await system.in_room(2)
+        elder.say(CRY)
+        await elder.said()
+        elder.say(CRY)  # he was alone: the room may be speaking over his first words
+        await call.hears(CRY, within=15)
+        await elder.hang_up()
+        await call.hang_up()
+
+
 async def test_who_hung_up_in_mid_talk_is_called_back_when_the_agent_wants_it(place: MakePlace) -> None:
     async with place([Person("E1", "王秀英", PHONE)], IVR_DUTY_PHONE="") as (system, town):
         home = town.family(PHONE, Answers(after_s=0.5))

@@ -154,7 +154,7 @@ async def test_cancel_before_its_alarm_stops_nothing(store: Store, incidents: Sq
 
 async def test_late_location_of_one_just_closed_opens_nothing(store: Store, incidents: SqlIncidents) -> None:
     raised = await incidents.raise_alarm(DEVICE)
-    await incidents.close(raised.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(raised.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     late = await incidents.raise_alarm(PLACE)
     assert (late.incident_id, late.joined) == (raised.incident_id, True)
     assert await _open(store) == []
@@ -202,7 +202,7 @@ async def test_signature_of_a_clock_that_goes_right_is_never_a_second_alarm(
 ) -> None:
     new = replace(DEVICE, idempotency_key="sig:platform:aa", sent_at=datetime.now(UTC))
     first = await incidents.raise_alarm(new)
-    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     await _age(store, 3600)
     replayed = await incidents.raise_alarm(new)
     assert (replayed.incident_id, replayed.repeated) == (first.incident_id, True)
@@ -215,7 +215,7 @@ async def test_signature_of_a_clock_that_stands_still_is_a_new_alarm_later(
     new = replace(DEVICE, idempotency_key="sig:platform:bb", sent_at=datetime(2000, 1, 1, tzinfo=UTC))
     first = await incidents.raise_alarm(new)
     assert (await incidents.raise_alarm(new)).repeated
-    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     assert (await incidents.raise_alarm(new)).repeated, "a retry that came late"
     await _age(store, 61)
     second = await incidents.raise_alarm(new)

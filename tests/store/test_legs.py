@@ -10,6 +10,8 @@ from sqlalchemy import select, update
 
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, IncidentView, LegState, LegView, NewAlarm, NotArrived, Outcome, Role
+from ivr.domain.storm import Triage
+from ivr.store import triage
 from ivr.store.db import Store
 from ivr.store.incident_view import CHINA
 from ivr.store.incidents import SqlIncidents
@@ -108,7 +110,7 @@ async def test_begin_is_refused_while_live_and_after_closing(store: Store, legs:
     await legs.ended(second, Outcome.BUSY)
     found = await _leg(legs, incident_id, DAUGHTER)
     assert (found.attempts, found.attempt_id, found.outcome) == (2, second, Outcome.BUSY)
-    await SqlIncidents(store).close(incident_id, by="小李", outcome="helped", reason="好了")
+    await SqlIncidents(store).close(incident_id, by="小李", outcome="test", reason="好了")
     assert await legs.begin_attempt(incident_id, Role.FAMILY, DAUGHTER) is None
     assert await legs.begin_attempt("01HZZZZZZZZZZZZZZZZZZZZZZZ", Role.FAMILY, DAUGHTER) is None
     view = await legs.view(incident_id, datetime.now(UTC))
@@ -326,7 +328,7 @@ async def test_whom_a_crash_of_asterisk_tore_from_the_room_has_not_helped(legs: 
 
 async def test_nobody_is_accepted_into_a_closed_incident(store: Store, legs: SqlLegs, incident_id: str) -> None:
     daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
-    await SqlIncidents(store).close(incident_id, by="张三", outcome="ok", reason="已处理")
+    await SqlIncidents(store).close(incident_id, by="张三", outcome="ok", reason="已处理，老人平安")
     assert not await legs.accept(daughter, only_first=False)
 
 
@@ -403,13 +405,42 @@ async def test_a_worse_answer_begins_the_search_anew_for_everybody(
     assert (wish.attempts, wish.last_accepted) == (0, None), "and so is the hospital"
 
 
-async def test_closing_without_arrival_needs_an_explanation(store: Store, incident_id: str) -> None:
-    incidents, wishes = SqlIncidents(store), SqlWishes(store)
-    await wishes.want_helper(incident_id, by="李娜")
-    with pytest.raises(NotArrived):
-        await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
-    await wishes.arrived(incident_id, by="李娜", at=None)
-    await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
+@pytest.mark.parametrize("sent", ["nobody", "nobody, called off by an agent", "offer", "worker", "hospital"])
+async def test_closing_without_arrival_needs_an_explanation(store: Store, incident_id: str, sent: str) -> None:
+    incidents, wishes = SqlIncidents(store, reason_min=7), SqlWishes(store)
+    if sent == "offer":
+        await wishes.want_helper(incident_id, by="李娜")
+    elif sent == "nobody, called off by an agent":
+        await incidents.family(incident_id, Family.CANCELLED, by="李娜", word="agent", reason="x")
+    elif sent != "nobody":
+        await wishes.want(incident_id, Role(sent), "13700000001", name="近", by="李娜")
+    outcomes = ["helped", "other", "ambulance", "safe", "测试"]
+    for outcome in outcomes if sent.startswith("nobody") else [*outcomes, "test", "false_alarm"]:
+        for reason in ("好了", "女儿已到家了", "aaaaaaaaa", "……………………"):
+            with pytest.raises(NotArrived):
+                await incidents.close(incident_id, by="李娜", outcome=outcome, reason=reason)
+    assert await incidents.open_ids() == [incident_id]
+    await incidents.close(incident_id, by="李娜", outcome="helped", reason="女儿已到家照看")
+    assert await incidents.open_ids() == []
+
+
+async def test_closing_after_an_arrival_needs_a_word(store: Store, incident_id: str) -> None:
+    await SqlWishes(store).want_helper(incident_id, by="李娜")
+    await SqlWishes(store).arrived(incident_id, by="李娜", at=None)
+    await SqlIncidents(store).close(incident_id, by="李娜", outcome="helped", reason="好了")
+    assert await SqlIncidents(store).open_ids() == []
+
+
+@pytest.mark.parametrize("how", ["test", "false_alarm", "called off", "said safe"])
+async def test_what_was_explained_already_is_closed_with_a_word(store: Store, incident_id: str, how: str) -> None:
+    incidents = SqlIncidents(store)
+    if how == "called off":
+        await incidents.family(incident_id, Family.CANCELLED, by="李娜", word="elder", reason="按错了")
+    if how == "said safe":
+        await store.write(lambda tx: triage.mark(tx, incident_id, Triage.SAFE))
+    outcome = how if how in ("test", "false_alarm") else "other"
+    await incidents.close(incident_id, by="李娜", outcome=outcome, reason="好了")
+    assert await incidents.open_ids() == []
 
 
 async def test_who_ended_just_before_asterisk_said_that_it_stops_did_not_hang_up(

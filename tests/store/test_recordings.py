@@ -43,7 +43,7 @@ async def _told(store: Store, room: str) -> list[Event]:
 
 
 async def _close(store: Store, room: str) -> None:
-    await SqlIncidents(store).close(room, by="李娜", outcome="helped", reason="r")
+    await SqlIncidents(store).close(room, by="李娜", outcome="test", reason="r")
 
 
 def test_a_room_s_recording_that_lies_beside_is_put_into_its_folder(tmp_path: Path) -> None:

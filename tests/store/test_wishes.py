@@ -117,7 +117,7 @@ async def test_a_lost_attempt_is_none_and_an_accepted_one_fulfils_the_wish(
 async def test_a_closed_or_unknown_incident_takes_no_wish(store: Store, wishes: SqlWishes, incident_id: str) -> None:
     with pytest.raises(UnknownIncident):
         await wishes.want("01HZZZZZZZZZZZZZZZZZZZZZZZ", Role.WORKER, ONE, name="", by="x")
-    await SqlIncidents(store).close(incident_id, by="x", outcome="helped", reason="x")
+    await SqlIncidents(store).close(incident_id, by="x", outcome="test", reason="x")
     for deed in (
         wishes.want(incident_id, Role.WORKER, ONE, name="", by="x"),
         wishes.want_helper(incident_id, by="x"),
