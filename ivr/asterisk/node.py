@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from ivr import clock
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiRefused, AmiUnavailable
 from ivr.asterisk.causes import outcome_of_cause, outcome_of_reason
+from ivr.asterisk.dead_seats import DeadSeats
 from ivr.asterisk.devices import IDLE, Devices
 from ivr.asterisk.link import AsteriskLink, Item, Snapshot
 from ivr.asterisk.listening import WaitingEars, is_listener
@@ -44,6 +45,7 @@ class AsteriskNode:
         self._seats = seats
         self._trunk_caller_id = trunk_caller_id
         self.devices = Devices()
+        self._dead_seats = DeadSeats(link, legs, self.hang_up)
         self._talks = Talks()
         self._parked: set[str] = set()
         self._seat_names: dict[str, str] = {}
@@ -69,6 +71,7 @@ class AsteriskNode:
         return {
             talk.extension: BusyWith(talk.caller_uniqueid, talk.seat_uniqueid, talk.since)
             for talk in self._talks.all().values()
+            if not self._dead_seats.is_gone(talk.extension)
         }
 
     async def run(self) -> None:
@@ -226,6 +229,9 @@ class AsteriskNode:
     def _on_devicestatechange(self, event: AmiEvent) -> None:
         if self.devices.heard(event["device"], event["state"]):
             self.on_seats_changed()
+
+    def _on_contactstatus(self, event: AmiEvent) -> None:
+        self._dead_seats.heard(event)
 
     # ---- we speak
 

@@ -139,6 +139,10 @@ class MemoryLegs:
         leg = self._by_attempt(uniqueid)
         return (leg.role, ROOM) if leg else None
 
+    async def seat_in_room(self, extension: str) -> list[str]:
+        talking = [leg for leg in self.legs if leg.phone == extension and leg.live and leg.accepted_at]
+        return [leg.attempt_id for leg in talking if leg.attempt_id]
+
     async def torn(self, within_s: float) -> int:
         self.story.append(f"torn {within_s:g}")
         return 0

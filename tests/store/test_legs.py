@@ -462,3 +462,14 @@ async def test_who_ended_just_before_asterisk_said_that_it_stops_did_not_hang_up
     assert (await _leg(legs, incident_id, "13900000002")).outcome is Outcome.DECLINED, "that was his own word"
     assert (await _kinds(store, incident_id))[-1] == "leg.torn"
     assert await legs.torn(5.0) == 0, "once"
+
+
+async def test_the_calls_of_a_seat_that_talk_in_a_room(legs: SqlLegs, incident_id: str) -> None:
+    seat = await _begin(legs, incident_id, Role.AGENT, "1001")
+    assert await legs.seat_in_room("1001") == [], "it rings"
+    assert await legs.accept(seat, only_first=True)
+    other = await _begin(legs, incident_id, Role.AGENT, "1002")
+    assert await legs.accept(other, only_first=False)
+    assert await legs.seat_in_room("1001") == [seat]
+    await legs.ended(seat, Outcome.TALKED)
+    assert await legs.seat_in_room("1001") == []
