@@ -74,6 +74,9 @@ def rows(results: dict[str, Any]) -> list[Row]:
                 "",
             ),
         ]
+    for name in ("speech", "speech-line", "speech-load"):
+        if why := results.get(name, {}).get("missing"):
+            found.append((f"没有测量 not measured: {name}", f"no {why}", ""))
     if part := results.get("speech"):
         found += _speech(part)
     if part := results.get("speech-line"):

@@ -21,7 +21,7 @@ from typing import Any
 from bench.numbers import percentile
 from bench.speech import here, ids_of, sound
 from bench.speech_channel import line_noise
-from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, phrases, read
+from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, no_audio, phrases, read
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.agi_speech import Ear, EarLost, said
 from ivr.asterisk.config import SILENCE
@@ -31,7 +31,9 @@ from ivr.callflows.call import CallerHungUp
 from ivr.callflows.call import Said as Understood
 from ivr.prompts.alaw import RATE, encode
 from ivr.settings import Settings
+from ivr.speech.dictation import dictates
 from ivr.speech.grammar import load_grammar
+from ivr.speech.models import examine_model
 from tests.calls.harness import PortBlock, Town
 from tests.calls.harness.legs import Elder
 from tests.calls.system import System
@@ -209,7 +211,7 @@ async def through_the_line(kind: str, said: Sequence[Said], callers: int, model_
 def by_file(model_dir: Path, said: Sequence[Said]) -> dict[Said, str]:
     from ivr.speech.vosk_ear import VoskRecogniser
 
-    vosk = VoskRecogniser(model_dir)
+    vosk = VoskRecogniser(model_dir, dictates("auto", examine_model(model_dir)))  # as the workers do
     found: dict[Said, str] = {}
     for n, one in enumerate(said, 1):
         ids = ids_of(vosk, load_grammar(one.grammar), sound(one.one))
@@ -251,10 +253,9 @@ async def run(
     model_dir: Path, *, quick: bool, callers: int = CALLERS, every: int = 1, kinds: Sequence[str] = LINES
 ) -> dict[str, Any]:
     """By file and on each kind of line. `every`: each nth utterance only."""
+    if why := no_audio():
+        return {"missing": why}
     said = what_is_said(here([*phrases(ESPEAK_VOICES), *phrases(KOKORO_VOICES)])[:: 9 if quick else every])
-    if not said:
-        print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
-        return {"missing": "audio"}
     filed = await asyncio.to_thread(by_file, model_dir, said)
     result: dict[str, Any] = {"model": model_dir.name, "callers": callers, "lines": {}}
     for kind in kinds:
