@@ -1,10 +1,12 @@
-"""A short answer as text: the entry that it is, or that it sounds like and no other."""
+"""A short answer as text: the entry that it is, or that it sounds like and no other; or the number or time it tells."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from ivr.speech.grammar import Grammar
+from ivr.speech.numerals import meaning_of
 from ivr.speech.sounds import distance, syllables
 from ivr.speech.understood import Understood
 
@@ -30,6 +32,15 @@ def said(grammar: Grammar, text: str, score: float, *, dictated: bool) -> Unders
     if found and not dictated and not set(plain or text) <= set(found.text):
         return None
     return found
+
+
+def in_sequence(grammar: Grammar, text: str, score: float) -> Understood | None:
+    """Entries that follow one another; the id is the number or the time that they make (`digits.13800`)."""
+    first = next((grammar.own[text[:end]] for end in range(len(text), 0, -1) if text[:end] in grammar.own), None)
+    if first is None:
+        return None
+    meaning = meaning_of(first, text, datetime.now().astimezone().date())
+    return Understood(meaning, score, text) if meaning else None
 
 
 def _repeated(grammar: Grammar, text: str) -> list[str]:

@@ -29,7 +29,9 @@ ANSWER_PAUSE_S = 0.6
 """A short answer (yes, accept) is over after this: longer than the gap inside 好…好的, and a person who waits for the
 next word of ours begins to feel left alone after a second."""
 SENTENCE_PAUSE_S = 1.1
-"""A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut."""
+"""A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut. It is
+longer than the engine's own 0.5 s, so what that ends meanwhile is kept (`_held`). To lengthen the engine's rule instead
+would make distress later: it is believed at a lower confidence once the engine has ended it."""
 LEAD_S = 0.3
 """What the recogniser is given from before the first sound: consonants are quieter than what opens the ear."""
 STILL_S = 1.5

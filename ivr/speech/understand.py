@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ivr.speech.answers import said
+from ivr.speech.answers import in_sequence, said
 from ivr.speech.clauses import clauses
 from ivr.speech.denial import denied
 from ivr.speech.ear import UNKNOWN, Hypothesis, Word
@@ -108,13 +108,9 @@ def _longest(grammar: Grammar, clause: Sequence[Word]) -> Understood | None:
 
 
 def _sequence(grammar: Grammar, heard: Hypothesis) -> Understood | None:
-    """Digits or a time: every word must be an entry; the id tells the first, the text the whole."""
+    """Digits or a time: every word must be an entry; the id tells the whole."""
     known = [word for word in heard.words if word.text != UNKNOWN]
     if not known or len(known) != len(heard.words):
         return None
     score = sum(word.confidence for word in known) / len(known)
-    if score < LEAST_CONFIDENCE:
-        return None
-    text = joined(known)
-    first = next((grammar.own[text[:end]] for end in range(len(text), 0, -1) if text[:end] in grammar.own), None)
-    return Understood(first, score, text) if first else None
+    return in_sequence(grammar, joined(known), score) if score >= LEAST_CONFIDENCE else None

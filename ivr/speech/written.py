@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ivr.speech.answers import said
+from ivr.speech.answers import in_sequence, said
 from ivr.speech.clauses import clauses
 from ivr.speech.ear import Hypothesis, Word
 from ivr.speech.grammar import Grammar
@@ -62,8 +62,7 @@ def _answer(grammar: Grammar, text: str, words: Sequence[Word]) -> Understood | 
     if score < LEAST_CONFIDENCE:
         return None
     if grammar.sequence:
-        found = spot_wish(grammar, text)
-        return Understood(found.understood.id, score, text) if found else None
+        return in_sequence(grammar, text, score)
     return said(grammar, text, score, dictated=True)
 
 

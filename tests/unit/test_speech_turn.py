@@ -99,6 +99,11 @@ def test_who_looks_for_a_word_is_not_cut_short_by_the_engine_either(
     assert verdict.said_until_s == pytest.approx(2.36, abs=0.05), "both pieces belong to it"
 
 
+def test_a_number_that_the_engine_has_cut_in_two_is_told_whole() -> None:
+    script = (Hears("幺三八", 0.6, ends_s=1.2), Hears("零零", 2.2))
+    assert meaning(run("digits", *script, sound=LOOKS_FOR_A_WORD)) == "digits.13800"
+
+
 def test_a_wish_that_the_engine_has_ended_counts_once_the_pause_is_over() -> None:
     sound = silence(0.4) + speech(0.6) + silence(3)
     verdict = run("services", Hears("洗澡", 0.6, ends_s=1.2), sound=sound)
