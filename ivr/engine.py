@@ -41,6 +41,7 @@ from ivr.services.storm_desk import StormDesk
 from ivr.services.ticket_desk import TicketDesk
 from ivr.services.triage_desk import TriageDesk
 from ivr.settings import Settings
+from ivr.speech.models import NO_MODEL, find_model
 from ivr.speech.status import SpeechStatus
 from ivr.store.calls import SqlCalls
 from ivr.store.db import Store
@@ -299,8 +300,15 @@ def _staffing(settings: Settings) -> StaffingPolicy:
     )
 
 
+def tell_of_speech(settings: Settings) -> None:
+    """Without a model the supervisor starts no speech part: nobody else would put it into a log."""
+    if find_model(settings) is None:
+        log.warning(NO_MODEL)
+
+
 async def main(settings: Settings) -> None:
     """`ivr engine`."""
+    tell_of_speech(settings)
     async with Store(settings.effective_database_url, name="engine") as store:
         engine = Engine(settings, store)
         with contextlib.suppress(Exception):

@@ -20,7 +20,7 @@ from typing import Any
 
 from ivr.settings import Settings
 from ivr.speech.control import LOOK_S, Pauses, how_it_ended, kill, run_child, starved
-from ivr.speech.models import search
+from ivr.speech.models import NO_MODEL, search
 from ivr.speech.second_keeper import Reachable, SecondKeeper, SecondSays
 from ivr.speech.status import WorkerSays, path_in, write_status
 
@@ -184,7 +184,7 @@ async def main(settings: Settings) -> int:
     for problem in problems:
         log.warning("%s", problem)
     if model is None:
-        log.error("没有语音识别模型，用按键和人工运行 no speech model: the system works with keys and people")
+        log.error(NO_MODEL)
     else:
         log.info("speech model %s (%s)", model.path, model.origin)
     await Pool(settings, model.path if model else None).run()
