@@ -152,7 +152,7 @@ TRIAGE = {
     "silent": "无声",
     "no_answer": "未接通",
 }
-PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别"}
+PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别", "trunk": "中继线路"}
 WHYS = {
     "duty_phone": "呼叫值班电话",
     "family_not_reached": "家属均未接通",

@@ -15,6 +15,7 @@ from ivr.asterisk.link import AsteriskLink, Item
 from ivr.asterisk.listening import WaitingEars
 from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
+from ivr.asterisk.trunks import FIRST, SECOND, Trunks
 from ivr.clock import clock
 from ivr.domain.cascade import CascadePolicy
 from ivr.domain.offer import OfferPolicy
@@ -92,6 +93,8 @@ class Engine:
         speech = SpeechStatus(settings.data_dir)
         ears = WaitingEars(self.link, lambda: settings.listen_while_waiting and speech.free(urgent=False) > KEEP_FREE)
         self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id, ears=ears)
+        asked = (FIRST, SECOND) if settings.second_trunk_host else (FIRST,) if settings.trunk_asked_s else ()
+        self.trunks = Trunks(self.link, asked, self.node.take_back)
         storm_policy = StormPolicy(
             waiting_per_seat=settings.storm_waiting_per_seat,
             alarms_per_min=settings.storm_alarms_per_min,
@@ -258,6 +261,7 @@ class Engine:
                 "ami": "up" if self.link.is_up else "down",
                 "agi_sessions": self.agi.sessions,
                 "devices": self.node.devices.all(),
+                "trunk": self.trunks.state(),
             }
             temporary = path.with_suffix(".new")
             try:
@@ -279,6 +283,7 @@ class Engine:
             group.create_task(self.node.run(), name="asterisk-audit")
             group.create_task(self.runner.run(), name="incidents")
             group.create_task(self.storm.run(), name="storm")
+            group.create_task(self.trunks.run(), name="trunks")
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
             group.create_task(self.packages.run(), name="packages")

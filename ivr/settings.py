@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     trunk_host: str = "127.0.0.1"
     trunk_port: Port = 5090
     """Calls from this host *and* port are the trunk's; calls out go to sip:NUMBER@host:port."""
+    trunk_qualify_s: Annotated[int, Field(ge=0, le=300)] = 0
+    """The trunk is asked by OPTIONS so often, and the console says when it does not answer. 0: not asked, except where
+    there is a second one: then every 2 s. A provider that answers no OPTIONS at all must not be asked."""
+    second_trunk_host: str = ""
+    """A second trunk: calls go out by it while the first does not answer, and come in by both. Empty: none."""
+    second_trunk_port: Port = 5060
     trunk_caller_id: str = "12349"
     """Caller ID that the family sees."""
     duty_phone: str = ""
@@ -252,6 +258,11 @@ class Settings(BaseSettings):
     @cached_property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve()}/yinling.db"
+
+    @property
+    def trunk_asked_s(self) -> int:
+        """Seconds between two OPTIONS to a trunk; 0: never."""
+        return self.trunk_qualify_s or (2 if self.second_trunk_host else 0)
 
     @property
     def asterisk_dir(self) -> Path:

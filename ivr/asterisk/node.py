@@ -16,7 +16,7 @@ from ivr.asterisk.listening import WaitingEars, is_listener
 from ivr.asterisk.queue_members import sync_members
 from ivr.asterisk.talks import Talks, extension_of
 from ivr.callflows.call import INTERRUPTED
-from ivr.domain.incident import Role
+from ivr.domain.incident import Outcome, Role
 from ivr.services.ports import BusyWith, Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
 from ivr.services.reconcile import place_callers, reconcile
 
@@ -291,6 +291,12 @@ class AsteriskNode:
         except AmiError as exc:
             raise DialDoubtful(str(exc)) from None
         self._record(lambda: self._calls.parked(talk.caller_uniqueid, extension, room))
+
+    async def take_back(self) -> None:
+        """What was sent to a trunk that is gone counts as not made: it is dialled again, by the other one."""
+        for uniqueid in await self._legs.unheard():
+            await self._legs.mark(uniqueid, Outcome.LOST)
+            await self.hang_up(uniqueid)
 
     async def interrupt(self, uniqueid: str) -> None:
         """A key that no telephone has ends a prompt at once (`PlayDTMF` with `Receive`, Asterisk 16 and later)."""

@@ -267,6 +267,21 @@ class SqlLegs:
 
         return await self._store.write(change)
 
+    async def unheard(self) -> list[str]:
+        """Attempts of this node that went out by a trunk and that nothing has been heard of yet."""
+        query = (
+            select(leg_attempt.c.uniqueid)
+            .join(leg, leg.c.id == leg_attempt.c.leg_id)
+            .where(
+                leg_attempt.c.node == self._node,
+                leg_attempt.c.ended_at.is_(None),
+                leg_attempt.c.answered_at.is_(None),
+                leg.c.state == LegState.DIALLED,
+                leg.c.role != Role.AGENT,
+            )
+        )
+        return list(await self._store.look(lambda conn: conn.scalars(query).all()))
+
     async def live(self) -> dict[str, datetime]:
         """Uniqueid -> dialled_at of every attempt of this node that has not ended as far as we know."""
         query = select(leg_attempt.c.uniqueid, leg_attempt.c.dialled_at).where(
