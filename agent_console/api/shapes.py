@@ -152,6 +152,8 @@ class IncidentOut(BaseModel):
     packages: list[PackageOut] = []
     unknown_device: bool = False
     refers_to: str | None = None
+    others_open: list[str] = []
+    """Other open incidents of the same elder: he was named by a person in one of them."""
     place: dict[str, Any] | None = None
     triage: str | None = None
     risk: int = 0

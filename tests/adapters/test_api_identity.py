@@ -138,6 +138,19 @@ async def test_an_unknown_caller_is_named_and_corrected(tmp_path: Path) -> None:
         assert said == [("E002", "李娜", None), ("E001", "李娜", "E002")]
 
 
+async def test_another_open_incident_of_the_named_one_is_shown(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        first = await api.alarm(elder_no="E001")
+        second = await api.alarm(phone="18800001111")
+        _, named = await api.ask("POST", f"/incidents/{second}/elder", {"elder_no": "E001"})
+        assert named["others_open"] == [first]
+        await api.log_in("李娜")
+        async with api.client.get(f"/incidents/{second}") as page:
+            assert f'href="/incidents/{first}"' in (await page.text()).partition('id="live"')[2]
+        await api.ask("POST", f"/incidents/{first}/close", {"by": "李娜", "outcome": "test", "reason": "同一次呼救"})
+        assert (await api.get(f"/incidents/{second}"))["others_open"] == []
+
+
 REFUSED: list[tuple[dict[str, Any], int, str | None]] = [
     ({}, 422, "elder_no"),
     ({"elder_no": ""}, 422, "elder_no"),
