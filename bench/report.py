@@ -74,6 +74,9 @@ def rows(results: dict[str, Any]) -> list[Row]:
                 "",
             ),
         ]
+    for name in ("speech", "speech-line", "speech-load"):
+        if why := results.get(name, {}).get("missing"):
+            found.append((f"没有测量 not measured: {name}", f"no {why}", ""))
     if part := results.get("speech"):
         found += _speech(part)
     if part := results.get("speech-line"):
@@ -116,6 +119,12 @@ def _line(part: dict[str, Any]) -> list[Row]:
     for kind, one in part.get("lines", {}).items():
         understood = f"{one['understood_by_line']} ÷ {one['understood_by_file']} = {one['ratio']}"
         found.append((f"听懂 电话÷文件 understood, telephone ÷ file ({kind} line)", understood, "≥ 0.98"))
+        for name, row in one.get("by_grammar", {}).items():
+            said = (
+                f"{row['understood_by_line']} ÷ {row['understood_by_file']} of {row['utterances']}, "
+                f"others accepted {row['false_by_line']} ÷ {row['false_by_file']} of {row['others']}"
+            )
+            found.append((f"… {name} ({kind} line)", said, ""))
         late = one["end_of_speech_to_outcome_s"]["all"]
         if late["turns"]:
             said = f"p50 {late['p50']:.2f}, p95 {late['p95']:.2f} s, {late['turns']} turns"

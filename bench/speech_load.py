@@ -20,7 +20,7 @@ from bench import proc
 from bench.speech import here
 from bench.speech_channel import telephone
 from bench.speech_line import ListeningPost, post
-from bench.speech_material import ESPEAK_VOICES, read, talk
+from bench.speech_material import ESPEAK_VOICES, no_audio, read, talk
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.fastagi import AgiServer, AgiSession
 from ivr.asterisk.listening import AgiListener
@@ -37,11 +37,14 @@ TARGET = 0.85
 _BARE = """
 import sys, time
 from pathlib import Path
+from ivr.speech.dictation import dictates
 from ivr.speech.grammar import load_grammar
+from ivr.speech.models import examine_model
 from ivr.speech.vosk_ear import VoskRecogniser
 piece, order = 1600, sys.argv[2]
 lines = [Path(name).read_bytes() for name in sys.argv[3:]]
-recogniser, grammar = VoskRecogniser(Path(sys.argv[1])), load_grammar("listen")
+model, grammar = Path(sys.argv[1]), load_grammar("listen")
+recogniser = VoskRecogniser(model, dictates("auto", examine_model(model)))
 recogniser.open(grammar).feed(lines[0][: 40 * piece])
 ears = [recogniser.open(grammar) for _ in lines]
 began, clock = time.process_time(), time.monotonic()
@@ -98,9 +101,8 @@ async def run(
     """Interleaved blocks; the median of each side."""
     if quick:
         blocks, seconds, streams = 2, 10.0, 3
-    if not here(talk(ESPEAK_VOICES)):
-        print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
-        return {"missing": "audio"}
+    if why := no_audio():
+        return {"missing": why}
     phone: list[dict[str, float]] = []
     library: dict[str, list[float]] = {order: [] for order in ORDERS}
     async with (

@@ -24,6 +24,7 @@ from ivr.domain.recall import RecallPolicy
 from ivr.domain.redial import RedialPolicy
 from ivr.domain.staffing import StaffingPolicy
 from ivr.domain.storm import StormPolicy
+from ivr.domain.wishes import WishPolicy
 from ivr.errors import StartError
 from ivr.push.client import HttpPusher
 from ivr.record.shelf import Shelf
@@ -66,7 +67,9 @@ KEEP_FREE = 0
 PACKAGE_NEWS = ("package.queued", *WORSE)
 SEATS_CHANGED = ("agent.state_changed", "user.added")
 STORM_CHANGED = ("storm.switched",)
-LOUD = ("incident.opened", "incident.alarm_joined", "call.arrived")
+LOUD = ("incident.opened", "incident.alarm_joined", "incident.worsened", "call.arrived")
+ASKED = ("incident.helper_wanted", "incident.family_started", "leg.wanted")
+"""A person's word: the storm desk looks at once, also outside a storm, where it has left who is safe alone."""
 
 
 class Engine:
@@ -104,16 +107,24 @@ class Engine:
             self.node,
             RunnerPolicy(
                 CascadePolicy(
-                    settings.family_parallel, settings.family_rounds, by_agent=settings.family_start == "agent"
+                    settings.family_parallel,
+                    settings.family_rounds,
+                    by_agent=settings.family_start == "agent",
+                    agent_patience_s=settings.family_agent_patience_s,
                 ),
                 _staffing(settings),
                 duty_phone=settings.duty_phone,
                 family_ring_s=settings.family_ring_s,
                 agent_ring_s=settings.agent_ring_s,
-                recall=RecallPolicy(every_s=settings.recall_every_s, again_s=settings.recall_again_s),
+                recall=RecallPolicy(
+                    every_s=settings.recall_every_s, again_s=settings.recall_again_s, missed=settings.recall_missed
+                ),
                 redial=RedialPolicy(
                     first_after_s=settings.redial_first_s,
                     tries=settings.redial_tries,
+                    pause_s=settings.redial_pause_s,
+                    ring_s=settings.redial_ring_s,
+                    later_every_s=settings.redial_later_s,
                     everybody_after_s=settings.everybody_after_s,
                     propose_after_s=settings.propose_ambulance_s,
                 ),
@@ -122,8 +133,11 @@ class Engine:
             calls,
             gate=self.storm,
             helpers=HelperRound(
-                SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint)),
-                OfferPolicy(next_after_s=settings.worker_offer_s),
+                SqlWishes(store, tries=settings.wish_tries, push_to_ambulance=bool(settings.ambulance_endpoint)),
+                OfferPolicy(
+                    next_after_s=settings.worker_offer_s, rounds=settings.worker_rounds, most=settings.workers_most
+                ),
+                policy=WishPolicy(tries=settings.wish_tries),
                 always=settings.offer_worker == "always",
                 ambulance=settings.ambulance_number,
                 may_offer=settings.offer_worker != "never",
@@ -223,7 +237,7 @@ class Engine:
         if kind in LOUD:
             self.storm.cried_again(incident_id)
         self.runner.wake(incident_id, closed=kind == "incident.closed")
-        if self.storm.active or kind == "incident.opened":
+        if self.storm.active or kind == "incident.opened" or kind in ASKED:
             self.storm.wake()
 
     async def _sync_seats(self) -> None:
@@ -274,6 +288,9 @@ class Engine:
 def _staffing(settings: Settings) -> StaffingPolicy:
     return StaffingPolicy(
         break_in_s=settings.break_in_s or None,
+        unanswered_break_in_s=settings.unanswered_break_in_s,
+        duty_after_s=settings.duty_after_s,
+        hospital_tries=settings.wish_tries,
         supervisor_after_s=settings.supervisor_after_s,
         on_call_after_s=settings.on_call_after_s,
         hospital_after_s=settings.hospital_after_s,

@@ -42,7 +42,7 @@ pbx_config
 # The events the engine acts on; everything else never leaves Asterisk.
 EVENTS = """
 FullyBooted Shutdown Newstate Hangup OriginateResponse QueueCallerJoin QueueCallerLeave
-QueueCallerAbandon AgentConnect DialEnd DeviceStateChange
+QueueCallerAbandon AgentConnect DialEnd DeviceStateChange ContactStatus
 CoreShowChannel CoreShowChannelsComplete QueueParams QueueMember QueueEntry QueueStatusComplete
 DeviceStateListComplete
 """.split()
@@ -52,7 +52,7 @@ DISABLED_EVENTS = """
 Newexten VarSet Newchannel NewCallerid NewConnectedLine NewAccountCode Rename DialBegin DialState
 HangupRequest SoftHangupRequest HangupHandlerPush HangupHandlerPop HangupHandlerRun BridgeCreate BridgeEnter
 BridgeLeave BridgeDestroy BridgeMerge LocalBridge MusicOnHoldStart MusicOnHoldStop DTMFBegin DTMFEnd Hold Unhold
-ConfbridgeStart ConfbridgeEnd ConfbridgeJoin ConfbridgeLeave ConfbridgeTalking ContactStatus PeerStatus
+ConfbridgeStart ConfbridgeEnd ConfbridgeJoin ConfbridgeLeave ConfbridgeTalking PeerStatus
 AgentRingNoAnswer ExtensionStatus Registry SessionTimeout MessageWaiting
 """.split()
 

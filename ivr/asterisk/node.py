@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from ivr import clock
 from ivr.asterisk.ami import AmiError, AmiEvent, AmiRefused, AmiUnavailable
 from ivr.asterisk.causes import outcome_of_cause, outcome_of_reason
+from ivr.asterisk.dead_seats import DeadSeats
 from ivr.asterisk.devices import IDLE, Devices
 from ivr.asterisk.link import AsteriskLink, Item, Snapshot
 from ivr.asterisk.listening import WaitingEars, is_listener
 from ivr.asterisk.queue_members import sync_members
 from ivr.asterisk.talks import Talks, extension_of
+from ivr.callflows.call import INTERRUPTED
 from ivr.domain.incident import Role
 from ivr.services.ports import BusyWith, Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
 from ivr.services.reconcile import place_callers, reconcile
@@ -43,6 +45,7 @@ class AsteriskNode:
         self._seats = seats
         self._trunk_caller_id = trunk_caller_id
         self.devices = Devices()
+        self._dead_seats = DeadSeats(link, legs, self.hang_up)
         self._talks = Talks()
         self._parked: set[str] = set()
         self._seat_names: dict[str, str] = {}
@@ -68,6 +71,7 @@ class AsteriskNode:
         return {
             talk.extension: BusyWith(talk.caller_uniqueid, talk.seat_uniqueid, talk.since)
             for talk in self._talks.all().values()
+            if not self._dead_seats.is_gone(talk.extension)
         }
 
     async def run(self) -> None:
@@ -226,6 +230,9 @@ class AsteriskNode:
         if self.devices.heard(event["device"], event["state"]):
             self.on_seats_changed()
 
+    def _on_contactstatus(self, event: AmiEvent) -> None:
+        self._dead_seats.heard(event)
+
     # ---- we speak
 
     async def sync_seats(self, snapshot: Snapshot | None = None) -> None:
@@ -284,6 +291,15 @@ class AsteriskNode:
         except AmiError as exc:
             raise DialDoubtful(str(exc)) from None
         self._record(lambda: self._calls.parked(talk.caller_uniqueid, extension, room))
+
+    async def interrupt(self, uniqueid: str) -> None:
+        """A key that no telephone has ends a prompt at once (`PlayDTMF` with `Receive`, Asterisk 16 and later)."""
+        try:
+            await self._link.act("PlayDTMF", Channel=uniqueid, Digit=INTERRUPTED, Duration="40", Receive="true")
+        except AmiRefused:
+            pass  # gone
+        except AmiError as exc:
+            log.warning("a prompt could not be interrupted: %s", exc)
 
     async def hang_up(self, uniqueid: str) -> None:
         """End a channel by its uniqueid; one that is gone already is no error."""

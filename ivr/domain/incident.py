@@ -159,6 +159,8 @@ class IncidentView:
     legs: list[LegView] = field(default_factory=list)
     family: str | None = None
     """`cascade.Family`, as a person said."""
+    cries: int = 0
+    """How often he cried for help again since the family's search began: each is worth another round."""
     elder_lost_since: datetime | None = None
     """His own call ended then; None when he never called, or is on the line."""
     elder_redials: int = 0

@@ -86,6 +86,7 @@ class Pressure:
     waiting: int  # open incidents that nobody attends and that hold no line; safe ones do not count
     seats: int  # ready
     alarms_last_min: int
+    lines: int = 0  # of the trunk that hold a call
 
 
 def is_storm(now: bool, forced: bool | None, pressure: Pressure, policy: StormPolicy) -> bool:
@@ -94,7 +95,11 @@ def is_storm(now: bool, forced: bool | None, pressure: Pressure, policy: StormPo
         return forced
     seats = max(1, pressure.seats)
     if not now:
-        return pressure.waiting > seats * policy.waiting_per_seat or pressure.alarms_last_min >= policy.alarms_per_min
+        return (
+            pressure.waiting > seats * policy.waiting_per_seat
+            or pressure.alarms_last_min >= policy.alarms_per_min
+            or (pressure.lines >= max(1, paced(policy)) and pressure.waiting > seats)
+        )
     return pressure.waiting > seats or pressure.alarms_last_min * 2 > policy.alarms_per_min
 
 

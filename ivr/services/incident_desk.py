@@ -52,6 +52,21 @@ class IncidentDesk:
             return "family/alarm_say" if speech else "family/alarm"
         return await self._spoken.family_alarm(incident_id, speech=speech)
 
+    async def relative_has_come(self, incident_id: str) -> bool:
+        view = await self._legs.view(incident_id, clock.now())
+        return view is not None and any(leg.live and leg.accepted_at for leg in view.of(Role.FAMILY))
+
+    @property
+    def one_relative(self) -> bool:
+        """Only the first of the family comes into the room."""
+        return self._one_relative
+
+    async def hospital_prompt(self, incident_id: str, *, speech: bool = False) -> str:
+        view = await self._legs.view(incident_id, clock.now())
+        if view is not None and view.worse:
+            return "hospital/worse"
+        return "hospital/alarm_say" if speech else "hospital/alarm"
+
     async def duty_prompt(self, incident_id: str) -> str:
         return "duty/emergency" if self._spoken is None else await self._spoken.duty_alarm(incident_id)
 

@@ -11,19 +11,23 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ivr import clock
 from ivr.domain import storm
+from ivr.domain.cascade import Family
 from ivr.domain.incident import IncidentView, Outcome, Role
 from ivr.domain.numbers import is_dialable
 from ivr.domain.storm import StormPolicy, Triage
 from ivr.services.ports import DialDoubtful, DialRefused, Legs, Telephony
-from ivr.services.storm_ports import LiveLeg, OpenIncident, StormLook, StormRecords
+from ivr.services.storm_lines import Lines, TrunkCount
+from ivr.services.storm_lines import ranked as ranked_in
+from ivr.services.storm_lines import waiting as waiting_in
+from ivr.services.storm_ports import OpenIncident, StormLook, StormRecords
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,6 @@ AFTER_FAULT_S = 1.0
 PROMISE_S = 4.0  # from handing out a seat to its ringing on record
 FAMILY_AT_ONCE = 2
 STAFF = (Role.AGENT, Role.SUPERVISOR)
-PACED = (Triage.HELP, Triage.SILENT, Triage.NO_ANSWER, Triage.PENDING, Triage.CALLING, Triage.SAFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Turn:
     seats: dict[str, str]
     family: int
     duty: bool
+    hospital: bool = True  # as the last resort of the search for a person
+    asked_only: bool = False  # what people have asked for is done, and nobody is sought
 
 
 class StormDesk:
@@ -67,7 +72,10 @@ class StormDesk:
         self._now = now
         self._news = asyncio.Event()
         self._active = False
-        self._shut: frozenset[str] = frozenset()  # outside a storm: those who are safe are left to a person
+        self._safe: frozenset[str] = frozenset()  # said so themselves
+        self._shut: frozenset[str] = frozenset()  # of these, outside a storm: left to a person, who has asked nothing
+        self._cried: set[str] = set()  # since the present look began
+        self._asked: set[str] = set()  # by people, and not done yet
         self._in_play: set[str] = set()
         self._callers: set[str] = set()  # called us, and are on the line
         self._just_called: dict[str, float] = {}
@@ -75,9 +83,11 @@ class StormDesk:
         self._tired: set[str] = set()  # family tried to the end, or come
         self._seats: dict[str, tuple[str, float]] = {}  # extension -> (incident, until)
         self._duty_for: str | None = None
+        self._seats_work = False
         self._with_lines: frozenset[str] = frozenset()
         self._spare = 0  # lines that a new emergency may take for its family
-        self._dialling = 0
+        self._trunk = TrunkCount()
+        self._short_of_lines: set[str] = set()  # outside a storm: relatives were left out, there was no line for them
         self.wake_runner: Callable[[str], None] = lambda _incident: None
 
     @property
@@ -96,7 +106,7 @@ class StormDesk:
             again_s = LOOK_IN_STORM_S if self._active else LOOK_OTHERWISE_S
             try:
                 await self.look()
-                again_s = LOOK_IN_STORM_S if self._active else LOOK_OTHERWISE_S
+                again_s = LOOK_IN_STORM_S if self._active or self._short_of_lines else LOOK_OTHERWISE_S
             except Exception as exc:
                 log.error("a look at the storm failed: %s", type(exc).__name__)
                 again_s = AFTER_FAULT_S
@@ -129,10 +139,16 @@ class StormDesk:
     def cried_again(self, incident_id: str) -> None:
         """Another alarm of the same: he may have been safe before, and his family tried."""
         self._shut -= {incident_id}
+        self._safe -= {incident_id}
+        self._cried.add(incident_id)
         self._tired.discard(incident_id)
 
     def turn(self, view: IncidentView) -> Turn:
         idle = self._telephony.idle_seats()
+        live = sum(1 for leg in view.of(Role.FAMILY) if leg.live)
+        started = view.family == Family.STARTED
+        if view.id in self._safe and not any(leg.live and leg.accepted_at for leg in view.legs):
+            return Turn({}, max(0, FAMILY_AT_ONCE - live) if started else 0, duty=False, asked_only=True)
         if not self._active:
             return Turn(idle, len(view.legs), duty=True)
         self._forget_old_promises()
@@ -141,20 +157,29 @@ class StormDesk:
             self._promise(dict.fromkeys(free, view.id))
         mine = {seat: name for seat, name in idle.items() if self._seats.get(seat, ("", 0))[0] == view.id}
         family = self._family.pop(view.id, 0)
-        if view.id in self._callers and family == 0:
-            live = sum(1 for leg in view.of(Role.FAMILY) if leg.live)
+        if family == 0 and (started or view.id in self._callers):
             family = max(0, min(FAMILY_AT_ONCE - live, self._spare))
             self._spare -= family
-        return Turn(mine, family, duty=self._duty_for in (None, view.id) and not mine)
+        duty = self._duty_for in (None, view.id) and not mine
+        return Turn(mine, family, duty=duty, hospital=not self._seats_work)
 
-    @contextmanager
-    def dialling(self, relatives: int) -> Iterator[None]:
+    def dialling(self, relatives: int) -> AbstractContextManager[None]:
         """These lines are taken from before they are on record."""
-        self._dialling += relatives
-        try:
-            yield
-        finally:
-            self._dialling -= relatives
+        return self._trunk.dialling(relatives)
+
+    def lines_for(self, view: IncidentView, relatives: int) -> int:
+        """How many of these relatives may be dialled now. In a storm `turn` has said it; before one has begun a share
+        of the lines stays free too: sixty alarms in a minute would take every line within seconds. Who is on the line
+        himself has his two relatives as long as there is a line at all."""
+        if self._active:
+            return relatives
+        most = max(1, storm.paced(self._policy)) - self._trunk.now
+        if any(leg.live and leg.ring_until is None for leg in view.of(Role.ELDER)):
+            living = sum(1 for leg in view.of(Role.FAMILY) if leg.live)
+            most = max(most, min(FAMILY_AT_ONCE - living, self._policy.ports - self._trunk.now))
+        if most < relatives:
+            self._short_of_lines.add(view.id)
+        return max(0, min(most, relatives))
 
     def family_done(self, incident_id: str) -> None:
         """Nobody of the family is left to dial, or one has come."""
@@ -165,9 +190,14 @@ class StormDesk:
 
     async def look(self) -> None:
         now = self._now()
+        self._cried.clear()
+        self._trunk.looking()
         seen = await self._records.look(now)
-        waiting = _waiting(seen)
-        pressure = storm.Pressure(len(waiting), seen.seats_ready, seen.alarms_last_min)
+        lines = Lines(seen, {one.id: one for one in seen.open})
+        self._trunk.looked(lines.all + seen.ordinary_calls)
+        self._safe = frozenset(one.id for one in seen.open if one.triage is Triage.SAFE) - self._cried
+        waiting = waiting_in(seen)
+        pressure = storm.Pressure(len(waiting), seen.seats_ready, seen.alarms_last_min, self._trunk.now)
         active = storm.is_storm(seen.active, seen.forced, pressure, self._policy)
         if active != seen.active:
             log.warning("storm mode %s: %d wait, %d alarms in a minute", "begins" if active else "ends",
@@ -181,21 +211,33 @@ class StormDesk:
         await self._settle(seen, now)
         unasked = [one.id for one in waiting if one.triage is None and not one.held_back]
         await self._records.await_asking(unasked)
-        await self._share_out(seen, waiting, set(unasked), now)
+        await self._share_out(seen, lines, waiting, set(unasked), now)
 
     def _leave(self, seen: StormLook) -> None:
-        """No storm: everybody is attended as ever, except those who said that they are safe."""
+        """No storm: everybody is attended as ever, except those who said that they are safe; for these is done what
+        people ask."""
         was, before = self._active, self._shut
         self._active = False
-        self._shut = frozenset(one.id for one in seen.open if one.triage is Triage.SAFE)
+        self._shut = self._safe - self._asked_for(seen)
         if was:
             self._in_play, self._family, self._seats, self._tired = set(), Counter(), {}, set()
             self._callers, self._just_called = set(), {}
             again = [one.id for one in seen.open if one.id not in self._shut]
         else:
             again = [one.id for one in seen.open if one.id in before - self._shut]
+        if self._trunk.now < max(1, storm.paced(self._policy)):
+            again += self._short_of_lines
+            self._short_of_lines.clear()
         for one in again:
             self.wake_runner(one)
+
+    def _asked_for(self, seen: StormLook) -> set[str]:
+        """One look longer than it lasts, so that its end too is told by the incident's own round."""
+        before = self._asked
+        self._asked = {
+            one.id for one in seen.open if one.asked_for or (one.family_started and one.id not in self._tired)
+        }
+        return self._asked | before
 
     async def _settle(self, seen: StormLook, now: datetime) -> None:
         """All in one commit: one after another, a dozen calls that had ended held up the next dozen by a second."""
@@ -219,15 +261,16 @@ class StormDesk:
             await asyncio.gather(*over)
             self._news.set()
 
-    async def _share_out(self, seen: StormLook, waiting: list[OpenIncident], unasked: set[str], now: datetime) -> None:
+    async def _share_out(
+        self, seen: StormLook, lines: Lines, waiting: list[OpenIncident], unasked: set[str], now: datetime
+    ) -> None:
         by_id = {one.id: one for one in seen.open}
-        lines = _Lines(seen, by_id)
         before = self._in_play
         fresh = time.monotonic() - PROMISE_S  # a call that came while we looked is not forgotten
         self._just_called = {one: at for one, at in self._just_called.items() if at > fresh}
         self._callers = lines.callers | set(self._just_called)
         self._with_lines = frozenset(lines.touched)
-        ranked = _ranked(seen, lines)
+        ranked = ranked_in(seen, lines)
         self._offer_seats(ranked, lines)
         candidates = [
             storm.Candidate(one.id, one.worst, one.opened_at, one.tries, one.attempt_ended_at)
@@ -240,13 +283,14 @@ class StormDesk:
         wanting = [one for one in ranked if self._wants_family(by_id[one], lines)]
         trunk = storm.Lines(
             asking=lines.asking,
-            family=lines.family_paced + self._dialling,
+            family=lines.family_paced + self._trunk.not_on_record,
             others=lines.others + seen.ordinary_calls,
         )
         share = storm.share_out(trunk, len(due), FAMILY_AT_ONCE * len(wanting), self._policy)
         self._family = self._family_of(wanting, share.family, lines)
         self._spare = max(0, self._policy.ports - trunk.asking - trunk.family - trunk.others - share.ask - share.family)
         self._in_play = {incident for incident, _ in self._seats.values()} | set(self._family) | lines.attended
+        self._in_play |= self._asked_for(seen)
         if self._duty_for:
             self._in_play.add(self._duty_for)
         self._in_play &= set(by_id)
@@ -254,10 +298,10 @@ class StormDesk:
             self.wake_runner(one)
         await asyncio.gather(*(self._ask(one) for one in due[: share.ask]))
 
-    def _wants_family(self, one: OpenIncident, lines: _Lines) -> bool:
+    def _wants_family(self, one: OpenIncident, lines: Lines) -> bool:
         return one.triage in storm.NEED and one.id not in self._tired and lines.family_of[one.id] < FAMILY_AT_ONCE
 
-    def _family_of(self, wanting: list[str], most: int, lines: _Lines) -> Counter[str]:
+    def _family_of(self, wanting: list[str], most: int, lines: Lines) -> Counter[str]:
         given: Counter[str] = Counter()
         for incident in wanting:
             if most <= 0:
@@ -266,9 +310,10 @@ class StormDesk:
             most -= given[incident]
         return given
 
-    def _offer_seats(self, ranked: list[str], lines: _Lines) -> None:
+    def _offer_seats(self, ranked: list[str], lines: Lines) -> None:
         self._forget_old_promises()
         idle = self._telephony.idle_seats()
+        self._seats_work = bool(idle or lines.seats or self._telephony.busy_seats())
         promised = {**{seat: incident for seat, (incident, _) in self._seats.items()}, **lines.seats}
         offered = storm.assign_seats(ranked, list(idle), promised, self._policy.seats_each)
         self._promise(offered)
@@ -307,81 +352,3 @@ class StormDesk:
                 log.warning("incident %s: a triage call is in doubt, reconciliation will tell", incident_id)
         except Exception as exc:  # one that fails must not stop the others between their record and their dial
             log.error("incident %s: could not be asked: %s", incident_id, type(exc).__name__)
-
-
-class _Lines:
-    """The living legs of one look, by what they mean."""
-
-    def __init__(self, seen: StormLook, by_id: dict[str, OpenIncident]) -> None:
-        self.asking = self.family_paced = self.others = 0
-        self.callers: set[str] = set()
-        self.on_the_line: set[str] = set()
-        self.staffed: set[str] = set()
-        self.touched: set[str] = set()  # has any living leg
-        self.attended: set[str] = set()  # has one that the runner has to look after
-        self.family_of: Counter[str] = Counter()
-        self.seats: dict[str, str] = {}
-        self.duty_for: str | None = None
-        for leg in seen.live:
-            self._one(leg, by_id.get(leg.incident_id))
-
-    def _one(self, leg: LiveLeg, incident: OpenIncident | None) -> None:
-        self.touched.add(leg.incident_id)
-        if incident is not None and leg.uniqueid == incident.attempt and not leg.accepted:
-            self.asking += 1
-            return
-        self.attended.add(leg.incident_id)
-        match leg.role:
-            case Role.AGENT:
-                self.seats[leg.phone] = leg.incident_id
-                if leg.accepted:
-                    self.staffed.add(leg.incident_id)
-                return  # a seat is no line of the trunk
-            case Role.FAMILY:
-                self.family_of[leg.incident_id] += 1
-            case Role.SUPERVISOR:
-                self.duty_for = leg.incident_id
-                if leg.accepted:
-                    self.staffed.add(leg.incident_id)
-            case Role.ELDER:
-                self.on_the_line.add(leg.incident_id)
-                if leg.came_to_us:
-                    self.callers.add(leg.incident_id)
-        if leg.role is Role.FAMILY and not leg.accepted and incident is not None and incident.triage in PACED:
-            self.family_paced += 1
-        else:
-            self.others += 1
-
-
-def _waiting(seen: StormLook) -> list[OpenIncident]:
-    """Nobody is there, nobody has been, and nobody is on the line."""
-    with_line = {
-        leg.incident_id
-        for leg in seen.live
-        if leg.accepted or leg.came_to_us or (leg.role is Role.ELDER and leg.answered)
-    }
-    return [
-        one
-        for one in seen.open
-        if one.triage is not Triage.SAFE and one.id not in seen.served and one.id not in with_line
-    ]
-
-
-def _ranked(seen: StormLook, lines: _Lines) -> list[str]:
-    """Those for whom a person is looked for, the most urgent first; among equals who has waited longest."""
-    wanted = [
-        one
-        for one in seen.open
-        if one.id not in lines.staffed
-        and (one.id in lines.on_the_line or (one.id not in seen.served and one.triage is not Triage.SAFE))
-        and (one.triage is not Triage.CALLING or one.id in lines.on_the_line)
-        and not one.held_back
-    ]
-    wanted.sort(
-        key=lambda one: (
-            -storm.rank(one.risk, on_the_line=one.id in lines.on_the_line, called_us=one.id in lines.callers),
-            one.opened_at,
-            one.id,
-        )
-    )
-    return [one.id for one in wanted]

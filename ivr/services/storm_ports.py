@@ -26,6 +26,9 @@ class OpenIncident:
     risk: int
     opened_at: datetime
     held_back: bool  # only a location so far
+    asked_for: bool = False
+    """A person's wish is open, a worker is offered the way, or somebody was sent and has not arrived."""
+    family_started: bool = False  # by a person's word, or a worse answer of the elder
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,11 @@ HANG_S = 2.0
 LOADING_S = 120.0
 """The big model takes half a minute from a slow disk."""
 PAUSES_S = (0.1, 0.5, 2.0, 5.0)
+"""Before each new start. A worker that was killed once is back when it has loaded (1.7 s, the small model). One that
+dies of its model, or for want of memory, is tried for ever, since either may be mended: every 5 s that is an eighth of
+a core (0.9 s of 6.7)."""
 HEALTHY_S = 30.0
+"""A worker that lived so long did not die of its model, and the next pause is the first again; as the supervisor's."""
 
 
 @dataclass

@@ -121,6 +121,7 @@ class SqlIncidents:
                 .values(wanted_at=tx.now)
             )
             tx.conn.execute(update(incident).where(incident.c.id == incident_id).values(family=Family.STARTED))
+            triage.alarm_came(tx, incident_id, WORSE, location=None, telephoned=False, quiet=False)
             tx.event("incident.worsened", incident_id=incident_id, why=why)
 
         await self._store.write(change)
@@ -260,6 +261,7 @@ def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -
     call_id = None
     if new.call is not None:
         call_id = calls.add(tx, new.call, kind="emergency", elder_no=match.elder_no, incident_id=incident_id)
+        calls.became_incident(tx, call_id, incident_id)
         # Of a call that only the lifeline saw too: where its channel is gone reconciliation ends it, and he is called.
         _add_elder_line(tx, incident_id, new)
     return Raised(incident_id, joined, call_id=call_id)

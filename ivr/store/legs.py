@@ -285,6 +285,21 @@ class SqlLegs:
         row = await self._store.look(lambda conn: conn.execute(query).first())
         return (Role(row.role), row.incident_id) if row else None
 
+    async def seat_in_room(self, extension: str) -> list[str]:
+        """Uniqueids of this seat's legs that talk in a room."""
+        query = (
+            select(leg_attempt.c.uniqueid)
+            .join(leg, leg.c.id == leg_attempt.c.leg_id)
+            .where(
+                leg_attempt.c.node == self._node,
+                leg_attempt.c.ended_at.is_(None),
+                leg_attempt.c.accepted_at.is_not(None),
+                leg.c.role == Role.AGENT,
+                leg.c.phone == extension,
+            )
+        )
+        return list(await self._store.look(lambda conn: conn.scalars(query).all()))
+
     def _find(self, tx: Tx, uniqueid: str) -> Any:
         return tx.conn.execute(_FIND, {"node": self._node, "uniqueid": uniqueid}).first()
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
+from ivr.domain.cascade import Family
 from ivr.domain.closing import is_explanation
 from ivr.domain.incident import NotArrived, Outcome, Role
 from ivr.domain.joining import QUIET
 from ivr.domain.storm import NEED, Triage
 from ivr.services.storm_ports import LiveLeg, OpenIncident, StormLook
 from ivr.store import triage
+from ivr.store.asked_for import asked_for
 from ivr.store.closing import awaited
 from ivr.store.db import Store
 from ivr.store.tables import agent, alarm, call, incident, leg, leg_attempt, storm
@@ -34,6 +36,8 @@ _OPEN = select(
     incident.c.risk,
     incident.c.opened_at,
     incident.c.dial_after,
+    incident.c.family,
+    incident.c.arrived_at,
 ).where(incident.c.state == "open")
 _LIVE = (
     select(
@@ -48,12 +52,26 @@ _LIVE = (
     .join(leg, leg.c.id == leg_attempt.c.leg_id)
     .where(leg_attempt.c.ended_at.is_(None))
 )
-_SERVED = (
-    select(leg.c.incident_id)
+_SERVED_OR_WANTED = (
+    select(
+        leg.c.id,
+        leg.c.incident_id,
+        leg.c.role,
+        leg.c.phone,
+        leg.c.state,
+        leg.c.attempts,
+        leg.c.accepted_at,
+        leg.c.outcome,
+        leg.c.wanted_at,
+        leg.c.offer_id,
+    )
     .join(incident, incident.c.id == leg.c.incident_id)
-    .where(incident.c.state == "open", leg.c.role.in_(STAFF), leg.c.accepted_at.is_not(None))
-    .distinct()
+    .where(
+        incident.c.state == "open",
+        or_(leg.c.wanted_at.is_not(None), and_(leg.c.role.in_(STAFF), leg.c.accepted_at.is_not(None))),
+    )
 )
+"""One pass over the legs of everything open: two would cost twice."""
 _RATE = select(func.count()).where(
     alarm.c.received_at >= bindparam("since", type_=alarm.c.received_at.type), alarm.c.kind.not_in(sorted(QUIET))
 )
@@ -274,6 +292,8 @@ def _look(conn: Connection, now: datetime) -> StormLook:
     for start in range(0, len(asking), 400):
         for one in conn.execute(_TRIES, {"ids": asking[start : start + 400]}):
             tries[one.id] = one
+    legs = conn.execute(_SERVED_OR_WANTED).all()
+    wanted = asked_for(conn, [one for one in legs if one.wanted_at], {row.id for row in rows if row.arrived_at})
     open_ones = []
     for row in rows:
         last = tries.get(row.triage_attempt)
@@ -290,6 +310,8 @@ def _look(conn: Connection, now: datetime) -> StormLook:
                 risk=row.risk,
                 opened_at=row.opened_at,
                 held_back=row.dial_after is not None and row.dial_after > now,
+                asked_for=row.id in wanted,
+                family_started=row.family == Family.STARTED,
             )
         )
     live = [
@@ -309,7 +331,7 @@ def _look(conn: Connection, now: datetime) -> StormLook:
         forced=state.forced if state else None,
         open=open_ones,
         live=live,
-        served=frozenset(conn.scalars(_SERVED)),
+        served=frozenset(one.incident_id for one in legs if one.accepted_at and one.role in STAFF),
         seats_ready=conn.scalar(_READY) or 0,
         alarms_last_min=conn.scalar(_RATE, {"since": now - timedelta(seconds=60)}) or 0,
         ordinary_calls=conn.scalar(_ORDINARY, {"since": now - LONGEST_CALL}) or 0,

@@ -145,12 +145,22 @@ class SqlWishes:
 
         return await self._store.look(query)
 
-    async def hospital_for(self, incident_id: str) -> tuple[str, str] | None:
-        """(name, phone) of the hospital that a machine rings first."""
+    async def hospital_for(
+        self, incident_id: str, *, contracted: bool, without: frozenset[str] = frozenset()
+    ) -> tuple[str, str] | None:
+        """(name, phone) of the hospital that a machine rings next. `contracted`: for the elder's district.
+        `without`: phones that were tried."""
 
         def query(conn: Connection) -> tuple[str, str] | None:
             _, hospitals = helpers.ranking(conn, incident_id)
-            return next(((one.name, one.phone) for one in hospitals if one.may_be_offered), None)
+            return next(
+                (
+                    (one.name, one.phone)
+                    for one in hospitals
+                    if one.may_be_offered and one.phone not in without and (one.serves or not contracted)
+                ),
+                None,
+            )
 
         return await self._store.look(query)
 

@@ -62,6 +62,7 @@ class MemoryLegs:
         self.elder_phone = elder_phone
         self.opened_at = datetime.now(UTC)
         self.awaited_since: datetime | None = None
+        self.cries = 0
         self.accepts = True
         self.rounds = 0
         self.fail_rounds: list[BaseException] = []
@@ -84,7 +85,7 @@ class MemoryLegs:
             return None
         legs = [replace(leg) for leg in self.legs]
         view = IncidentView(incident_id, self.opened_at, self.closed, self.elder_phone, legs)
-        view.awaited_since = self.awaited_since
+        view.awaited_since, view.cries = self.awaited_since, self.cries
         return view
 
     async def begin_attempt(
@@ -137,6 +138,10 @@ class MemoryLegs:
     async def describe(self, uniqueid: str) -> tuple[Role, str] | None:
         leg = self._by_attempt(uniqueid)
         return (leg.role, ROOM) if leg else None
+
+    async def seat_in_room(self, extension: str) -> list[str]:
+        talking = [leg for leg in self.legs if leg.phone == extension and leg.live and leg.accepted_at]
+        return [leg.attempt_id for leg in talking if leg.attempt_id]
 
     async def torn(self, within_s: float) -> int:
         self.story.append(f"torn {within_s:g}")

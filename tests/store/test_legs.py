@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, IncidentView, LegState, LegView, NewAlarm, NotArrived, Outcome, Role
@@ -16,6 +17,8 @@ from ivr.store.incident_view import CHINA
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
+from ivr.store.tables import alarm, incident
+from ivr.store.tx import Tx
 from ivr.store.wishes import SqlWishes
 
 DAUGHTER = "13900000001"
@@ -270,6 +273,51 @@ async def test_a_second_alarm_after_everybody_left_searches_anew(store: Store, l
     assert (await _view(legs, incident_id)).opened_at == view.opened_at, "he has been there for this one"
 
 
+async def test_what_happens_after_a_relative_has_left_the_family_is_to_know_though_an_agent_is_there(
+    store: Store, legs: SqlLegs, incident_id: str
+) -> None:
+    seat = await _begin(legs, incident_id, Role.AGENT, "1001")
+    assert await legs.accept(seat, only_first=True)
+    daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    assert await legs.accept(daughter, only_first=False)
+    await legs.ended(daughter, Outcome.HUNG_UP)
+    before = await _view(legs, incident_id)
+    worse = NewAlarm("call", "worse", phone="02155500001", elder_no="E1", idempotency_key="worse")
+    assert (await SqlIncidents(store).raise_alarm(worse)).joined
+    view = await _view(legs, incident_id)
+    assert view.opened_at == before.opened_at, "the agent is still there"
+    family = [leg for leg in view.legs if leg.phone == DAUGHTER]
+    assert [(leg.ever_accepted, leg.attempts) for leg in family] == [(False, 0)]
+
+
+async def test_a_cry_is_counted_again_after_a_minute_and_a_worse_answer_always(
+    store: Store, legs: SqlLegs, incident_id: str
+) -> None:
+    async def alarms(*seconds: int, kind: str = "press") -> int:
+        for after in seconds:
+            key = f"{kind}{after}"
+            new = NewAlarm("api", kind, elder_no="E1", idempotency_key=key)
+            assert (await SqlIncidents(store).raise_alarm(new)).incident_id == incident_id
+
+            def later(tx: Tx, after: int = after, key: str = key) -> None:
+                opened = tx.conn.execute(select(incident.c.opened_at)).scalar_one()
+                tx.conn.execute(
+                    update(alarm)
+                    .where(alarm.c.idempotency_key.like(f"%{key}"))
+                    .values(received_at=opened + timedelta(seconds=after))
+                )
+
+            await store.write(later)
+        return (await _view(legs, incident_id)).cries
+
+    assert await alarms(5, 40) == 0, "alarm and call of one emergency"
+    assert await alarms(70) == 1
+    assert await alarms(100) == 1
+    assert await alarms(110, kind="worse") == 2
+    assert await alarms(200) == 3
+    assert await alarms(900, kind="location") == 3, "that is no cry"
+
+
 async def test_whom_a_crash_of_asterisk_tore_from_the_room_has_not_helped(legs: SqlLegs, incident_id: str) -> None:
     daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
     assert await legs.accept(daughter, only_first=False)
@@ -414,3 +462,14 @@ async def test_who_ended_just_before_asterisk_said_that_it_stops_did_not_hang_up
     assert (await _leg(legs, incident_id, "13900000002")).outcome is Outcome.DECLINED, "that was his own word"
     assert (await _kinds(store, incident_id))[-1] == "leg.torn"
     assert await legs.torn(5.0) == 0, "once"
+
+
+async def test_the_calls_of_a_seat_that_talk_in_a_room(legs: SqlLegs, incident_id: str) -> None:
+    seat = await _begin(legs, incident_id, Role.AGENT, "1001")
+    assert await legs.seat_in_room("1001") == [], "it rings"
+    assert await legs.accept(seat, only_first=True)
+    other = await _begin(legs, incident_id, Role.AGENT, "1002")
+    assert await legs.accept(other, only_first=False)
+    assert await legs.seat_in_room("1001") == [seat]
+    await legs.ended(seat, Outcome.TALKED)
+    assert await legs.seat_in_room("1001") == []

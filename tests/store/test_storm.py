@@ -216,6 +216,76 @@ async def test_who_has_been_with_a_person_is_known(incidents: SqlIncidents, legs
     assert (await look(records)).served == {raised.incident_id}
 
 
+async def asked_for(records: SqlStorm) -> bool:
+    return (await only(records)).asked_for
+
+
+async def test_a_wish_is_open_until_it_is_had_or_given_up(
+    store: Store, incidents: SqlIncidents, legs: SqlLegs, records: SqlStorm
+) -> None:
+    """A relative whom a person wants: nobody is sent, so that nothing is awaited afterwards."""
+    one = (await incidents.raise_alarm(NewAlarm("api", "press", elder_no="E1"))).incident_id
+    assert not await asked_for(records)
+    for outcome, tries in ((Outcome.NO_ANSWER, 3), (Outcome.DECLINED, 1), (None, 1)):
+        await SqlWishes(store).want(one, Role.FAMILY, "13900000009", name="邻居", by="李娜")
+        for _ in range(tries):
+            assert await asked_for(records)
+            attempt = await legs.begin_attempt(one, Role.FAMILY, "13900000009")
+            assert attempt is not None
+            assert await asked_for(records)
+            if outcome is None:
+                assert await legs.accept(attempt, only_first=False)
+            await legs.ended(attempt, outcome or Outcome.TALKED)
+        assert not await asked_for(records)
+
+
+async def test_who_was_sent_is_awaited_until_he_arrives(
+    store: Store, incidents: SqlIncidents, legs: SqlLegs, records: SqlStorm
+) -> None:
+    wishes = SqlWishes(store)
+    one = (await incidents.raise_alarm(NewAlarm("api", "press", elder_no="E1"))).incident_id
+    await wishes.want(one, Role.HOSPITAL, "02162000000", name="医院", by="李娜")
+    attempt = await legs.begin_attempt(one, Role.HOSPITAL, "02162000000")
+    assert attempt is not None
+    await legs.accept(attempt, only_first=False)
+    await legs.ended(attempt, Outcome.TALKED)
+    assert await asked_for(records), "he was reached and is on his way"
+    await wishes.arrived(one, by="李娜", at=None)
+    assert not await asked_for(records)
+    await wishes.want_helper(one, by="李娜")
+    assert await asked_for(records), "another one is looked for, though the first is there"
+    offer = await wishes.offer_of(one)
+    assert offer is not None
+    await wishes.end_offer(offer.id, "exhausted")
+    assert not await asked_for(records)
+
+
+async def test_an_offer_that_is_over_leaves_somebody_on_his_way(
+    store: Store, incidents: SqlIncidents, records: SqlStorm
+) -> None:
+    wishes = SqlWishes(store)
+    one = (await incidents.raise_alarm(NewAlarm("api", "press", elder_no="E1"))).incident_id
+    await wishes.want_helper(one, by="李娜")
+    offer = await wishes.offer_of(one)
+    assert offer is not None
+    await wishes.end_offer(offer.id, "accepted")
+    assert await asked_for(records)
+    await wishes.arrived(one, by="李娜", at=None)
+    assert not await asked_for(records)
+
+
+async def test_a_worse_answer_is_a_cry_of_one_who_was_safe(
+    incidents: SqlIncidents, legs: SqlLegs, records: SqlStorm
+) -> None:
+    one, attempt = await asked(incidents, legs, records)
+    await records.heard(attempt, Triage.SAFE, hold_at_most=5)
+    assert not (await only(records)).family_started
+    await incidents.worsened(one, "distress")
+    now = await only(records)
+    assert now.triage is None
+    assert now.family_started
+
+
 async def test_close_those_who_are_safe(
     store: Store, incidents: SqlIncidents, legs: SqlLegs, records: SqlStorm
 ) -> None:

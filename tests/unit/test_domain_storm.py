@@ -155,11 +155,11 @@ def test_a_persons_word_goes_before_the_numbers(now: bool, waiting: int, seats: 
     assert storm.is_storm(now, False, pressure, StormPolicy()) is False
 
 
-@given(COUNTS, st.integers(0, 50), COUNTS, st.integers(1, 20), st.integers(2, 200))
-def test_a_storm_does_not_flicker(waiting: int, seats: int, rate: int, per_seat: int, per_min: int) -> None:
+@given(COUNTS, st.integers(0, 50), COUNTS, st.integers(0, 99), st.integers(1, 20), st.integers(2, 200))
+def test_a_storm_does_not_flicker(waiting: int, seats: int, rate: int, lines: int, per_seat: int, per_min: int) -> None:
     """What begins a storm does not end it at once."""
     policy = StormPolicy(waiting_per_seat=per_seat, alarms_per_min=per_min)
-    pressure = Pressure(waiting, seats, rate)
+    pressure = Pressure(waiting, seats, rate, lines)
     if storm.is_storm(False, None, pressure, policy):
         assert storm.is_storm(True, None, pressure, policy)
 
@@ -171,6 +171,13 @@ def test_when_it_begins_and_ends() -> None:
     assert storm.is_storm(False, None, Pressure(0, 15, 60), policy)
     assert storm.is_storm(False, None, Pressure(6, 0, 0), policy), "a centre without seats has them counted as one"
     assert not storm.is_storm(True, None, Pressure(15, 15, 30), policy)
+
+
+def test_lines_that_are_taken_begin_it_when_more_wait_than_seats() -> None:
+    policy = StormPolicy(ports=60, reserved_share=0.3)
+    assert storm.is_storm(False, None, Pressure(16, 15, 20, lines=42), policy)
+    assert not storm.is_storm(False, None, Pressure(16, 15, 20, lines=41), policy)
+    assert not storm.is_storm(False, None, Pressure(15, 15, 20, lines=60), policy), "every one of them has a seat"
 
 
 def test_what_a_call_without_an_answer_means() -> None:

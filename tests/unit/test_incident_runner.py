@@ -306,6 +306,27 @@ async def test_a_phone_that_asterisk_lets_ring_for_ever_is_stopped_and_the_next_
         assert first.outcome is Outcome.NO_ANSWER
 
 
+async def test_a_family_that_was_tried_in_vain_is_dialled_again_when_he_cries_again() -> None:
+    scene = Scene(*FAMILY[:2], seat1001="李娜")
+    async with scene.running():
+
+        async def nobody_comes(times: int) -> None:
+            for phone in FAMILY[:2]:
+                await until(lambda phone=phone: scene.dialled.count(phone) == times)
+            for phone in FAMILY[:2]:
+                await scene.legs.ended(scene.legs.leg(phone).attempt_id or "", Outcome.NO_ANSWER)
+            scene.wake()
+
+        await nobody_comes(1)
+        await nobody_comes(2)
+        scene.wake()
+        await asyncio.sleep(0.2)
+        assert scene.dialled.count(FAMILY[0]) == 2, "two rounds"
+        scene.legs.cries = 1
+        scene.wake()
+        await nobody_comes(3)
+
+
 async def test_relatives_of_another_elder_are_stopped_and_count_for_nothing() -> None:
     scene = Scene(FAMILY[0], policy=replace(POLICY, family=CascadePolicy(1, 2)))
     dialled = [FAMILY[0]]

@@ -163,6 +163,11 @@ class Leg:
         """BYE, CANCEL or a refusal has passed."""
         return self.ended_at is not None or self.record.cancelled_at is not None
 
+    async def dies(self) -> None:
+        """Its process and its voice are gone, without a word."""
+        self._rtp.close()
+        await self._sipp.kill()
+
     async def finish(self) -> None:
         """The call is over, or has to be: let go of everything it held. What was heard stays. Safe to repeat."""
         if self._finishing is None:

@@ -167,6 +167,13 @@ class AgentPhone(Phone):
         finally:
             await sipp.kill()
 
+    async def dies(self) -> None:
+        """Its plug is pulled: no BYE, no voice, no answer to anything, and nothing is unregistered."""
+        self.registered = False
+        await self.exchange.close()
+        for leg in (*self.calls, *self.dialled):
+            await leg.dies()
+
     async def unregister(self) -> None:
         await self.register(expires_s=0)
 
