@@ -72,6 +72,8 @@ class LegOut(BaseModel):
     wanted_at: datetime | None = None
     wanted_by: str | None = None
     worker_no: str | None = None
+    not_his: bool = False
+    """A relative of another elder, dialled before a person said who it is; not dialled again."""
 
 
 class OfferOut(BaseModel):

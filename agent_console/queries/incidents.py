@@ -11,7 +11,7 @@ from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
 from agent_console.eyes import Eyes
 from agent_console.queries import elders, offers, storm
 from agent_console.queries.events import event_out
-from ivr.domain.incident import Role
+from ivr.domain.incident import NOT_HIS, Role
 from ivr.store.tables import alarm, event, incident, leg
 
 EVENTS_SHOWN = 1000  # of one incident; a long night has a few hundred
@@ -106,6 +106,7 @@ def leg_out(row: Any, eyes: Eyes) -> LegOut:
         wanted_at=row.wanted_at,
         wanted_by=row.wanted_by,
         worker_no=row.worker_no,
+        not_his=row.role == Role.FAMILY and row.priority >= NOT_HIS,
     )
 
 
