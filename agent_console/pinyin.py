@@ -21,7 +21,9 @@ def fit(name: str, letters: str) -> int:
     """0 when the name does not sound like this. Every character gives a beginning of its syllable, at least its first
     letter; a character with several readings fits with each (曾, 单, 乐)."""
     syllables = _syllables(name)
-    for start in range(len(syllables)):
+    for start, first in enumerate(syllables):
+        if not any(one.startswith(letters[0]) for one in first):
+            continue  # as nearly always: a search goes through every name
         reached = {0}
         for readings in syllables[start:]:
             reached = {at + n for at in reached for one in readings for n in _shared(one, letters, at)}

@@ -43,6 +43,7 @@ class Wishes(Protocol):
     async def hospital_for(
         self, incident_id: str, *, contracted: bool, without: frozenset[str] = frozenset()
     ) -> tuple[str, str] | None: ...
+    async def tell_ambulance(self, incident_id: str) -> bool: ...
     async def end_offer(self, offer_id: str, outcome: str) -> None: ...
     async def failed(self, incident_id: str, leg_id: str) -> None: ...
 
@@ -83,16 +84,18 @@ class HelperRound:
 
     async def hospital(self, view: IncidentView) -> bool:
         """Nobody of the centre could be had: the hospital contracted for the district is wanted like by a person; when
-        it cannot be had the next such, then 120, and where there is no number for 120 any other hospital. Each once.
-        False when there is none (any more)."""
+        it cannot be had the next such, then 120, and where there is no number for 120 any other hospital; 120 is sent
+        the package then, where it takes any. Each once. False when there is none (any more)."""
         tried = frozenset(leg.phone for leg in view.of(Role.HOSPITAL) if leg.attempts)
         found = await self._wishes.hospital_for(view.id, contracted=True, without=tried)
         if found is None and self._ambulance and self._ambulance not in tried:
             found = "120", self._ambulance
+        told = False
         if found is None and not self._ambulance:
+            told = await self._wishes.tell_ambulance(view.id)
             found = await self._wishes.hospital_for(view.id, contracted=False, without=tried)
         if found is None:
-            return False
+            return told
         name, phone = found
         await self._wishes.want(view.id, Role.HOSPITAL, phone, name=name, by="policy")
         return True

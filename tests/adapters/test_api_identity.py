@@ -9,6 +9,8 @@ import pytest
 from aiohttp import FormData
 
 from agent_console import pinyin
+from ivr.domain.incident import Role
+from ivr.store.legs import SqlLegs
 from ivr.store.tx import Tx
 from tests.adapters.api_stage import Stage, add_elder, stage
 
@@ -136,6 +138,33 @@ async def test_an_unknown_caller_is_named_and_corrected(tmp_path: Path) -> None:
         assert [leg["name"] for leg in answer["legs"]] == ["王建国", "王丽华", "孙阿姨"]
         said = [(one["elder_no"], one["by"], one.get("was")) for one in await api.events("incident.identified")]
         assert said == [("E002", "李娜", None), ("E001", "李娜", "E002")]
+
+
+async def test_a_relative_who_rang_for_the_wrong_elder_is_marked(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        incident = await api.alarm(phone="18800001111")
+        await api.ask("POST", f"/incidents/{incident}/elder", {"elder_no": "E001"})
+        assert await SqlLegs(api.store, "node1", "engine").begin_attempt(incident, Role.FAMILY, "13900000011")
+        _, named = await api.ask("POST", f"/incidents/{incident}/elder", {"elder_no": "E002"})
+        assert [(leg["name"], leg["not_his"]) for leg in named["legs"]] == [("王建国", True)]
+        await api.log_in("李娜")
+        async with api.client.get(f"/incidents/{incident}") as page:
+            assert "另一位老人的家属，不再拨打" in await page.text()
+        _, named = await api.ask("POST", f"/incidents/{incident}/elder", {"elder_no": "E001"})
+        assert [leg["not_his"] for leg in named["legs"]] == [False] * 3
+
+
+async def test_another_open_incident_of_the_named_one_is_shown(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        first = await api.alarm(elder_no="E001")
+        second = await api.alarm(phone="18800001111")
+        _, named = await api.ask("POST", f"/incidents/{second}/elder", {"elder_no": "E001"})
+        assert named["others_open"] == [first]
+        await api.log_in("李娜")
+        async with api.client.get(f"/incidents/{second}") as page:
+            assert f'href="/incidents/{first}"' in (await page.text()).partition('id="live"')[2]
+        await api.ask("POST", f"/incidents/{first}/close", {"by": "李娜", "outcome": "test", "reason": "同一次呼救"})
+        assert (await api.get(f"/incidents/{second}"))["others_open"] == []
 
 
 REFUSED: list[tuple[dict[str, Any], int, str | None]] = [

@@ -17,6 +17,7 @@ async def test_candidate_with_one_click_then_corrected_by_a_search(desk: Desk) -
     page = await desk.window(path=f"/incidents/{incident}")
     await page.evaluate("window.stayed = true")
     part = page.locator(f"#identity-{incident}")
+    await expect(part).to_be_in_viewport()
     await expect(part.locator(".candidates .helper")).to_contain_text(["刘德山", "刘桂芳"])
     await part.get_by_role("button", name="就是 刘德山").click()
     await expect(page.locator("#incident-title")).to_contain_text("刘德山", timeout=SOON_MS)

@@ -39,6 +39,7 @@ class MemoryWishes:
         self.read = 0
         self.ever = False
         self.away = False
+        self.takes_packages = False
 
     async def want(self, incident_id: str, role: Role, phone: str, **more: Any) -> None:
         self.story.append(f"want {phone}")
@@ -70,6 +71,10 @@ class MemoryWishes:
     ) -> tuple[str, str] | None:
         there = [("本区医院", "02155520001")] if contracted else [("本区医院", "02155520001"), ("外区医院", FAR)]
         return next((one for one in there if one[1] not in without), None)
+
+    async def tell_ambulance(self, incident_id: str) -> bool:
+        self.story.append("package to 120")
+        return self.takes_packages
 
     async def end_offer(self, offer_id: str, outcome: str) -> None:
         self.ended.append(outcome)
@@ -248,3 +253,23 @@ async def test_when_nobody_can_be_had_the_districts_hospital_then_120_each_once(
             leg.attempts, leg.state, leg.outcome = 1, LegState.ENDED, Outcome.DECLINED
             asked.append(leg.phone)
     assert asked == ["02155520001", *then]
+
+
+@pytest.mark.parametrize("takes_packages", [True, False])
+async def test_120_without_a_number_is_sent_the_package_once_no_hospital_of_the_district_can_be_had(
+    takes_packages: bool,
+) -> None:
+    scene = Scene()
+    scene.wishes.takes_packages = takes_packages
+    helpers = HelperRound(scene.wishes, OfferPolicy())
+    view = IncidentView("I1", datetime.now(UTC), False, None)
+    assert await helpers.hospital(view)
+    assert "package to 120" not in scene.story, "the hospital of the district first"
+    for phone in ("02155520001", FAR):
+        view.legs.append(LegView(f"L-{phone}", Role.HOSPITAL, phone, 0, LegState.ENDED, 3))
+    assert await helpers.hospital(view) is takes_packages
+    assert scene.story[-1] == "package to 120"
+    with_number = HelperRound(scene.wishes, OfferPolicy(), ambulance="120")
+    view.legs.append(LegView("L-120", Role.HOSPITAL, "120", 0, LegState.ENDED, 3))
+    assert not await with_number.hospital(view)
+    assert scene.story.count("package to 120") == 1, "its package goes with its leg"
