@@ -1,12 +1,12 @@
 """How well speech is understood, by file: `ivr bench speech`. The audio comes from bench/speech_material.py.
 
 Intents per grammar with false accepts; distress inside whole sentences with false alarms, per engine and together;
-real-time factor, streams a core, memory. `ids_of` is the one way from sound to ids: the phone path is held against it.
+real-time factor and streams a core of the bare library. `ids_of` is the one way from sound to ids: the phone path is
+held against it.
 """
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ivr.speech.vosk_ear import VoskRecogniser
 
 PIECE_BYTES = BYTES_PER_S // 10
-MEMORY_STREAMS = 50
 QUICK = 5
 TOGETHER = {"vosk and second": ("vosk", "second"), "dictation and second": ("dictation", "second")}
 """What a centre runs with a second ear: what either of the two heard. The first with the carried model, the second with
@@ -170,26 +169,6 @@ def distress(engines: dict[str, Recogniser], group: str, voices: tuple[str, ...]
     return {name: tally.as_row() for name, tally in tallies.items()}
 
 
-def memory(model_dir: Path) -> dict[str, float]:
-    """Of this process, MB: the model, and each open stream that has heard a second."""
-    from ivr.speech.vosk_ear import VoskRecogniser
-
-    before = _rss_mb()
-    recogniser = VoskRecogniser(model_dir)
-    loaded = _rss_mb()
-    grammar = load_grammar("listen")
-    ears = [recogniser.open(grammar) for _ in range(MEMORY_STREAMS)]
-    for ear in ears:
-        ear.feed(bytes(BYTES_PER_S))
-    streams = _rss_mb()
-    return {"process_mb": loaded, "model_mb": loaded - before, "stream_mb": (streams - loaded) / len(ears)}
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
-
 def speed(model_dir: Path, pcm: bytes) -> dict[str, float]:
     """The bare library on one stream, the listening grammar: what the phone path is held against."""
     from ivr.speech.vosk_ear import VoskRecogniser
@@ -207,7 +186,7 @@ def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[st
     """Everything; `second` is the second ear's folder of weights, None to leave it out."""
     from ivr.speech.vosk_ear import VoskRecogniser
 
-    results: dict[str, Any] = {"model": model_dir.name, "memory": memory(model_dir)}
+    results: dict[str, Any] = {"model": model_dir.name}
     vosk = VoskRecogniser(model_dir, dictates("never", examine_model(model_dir)))
     engines: dict[str, Recogniser] = {"vosk": vosk, "dictation": Dictation(vosk)}
     if second is not None:

@@ -8,7 +8,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from bench import report, speech, speech_line, speech_material, speech_talk
+from bench import report, speech, speech_line, speech_load, speech_material, speech_talk
 from bench.speech_line import Said
 from bench.speech_material import RATE, Utterance, _resampled
 
@@ -115,3 +115,20 @@ def test_each_grammar_has_its_own_figures() -> None:
     }  # fmt: skip
     table = dict(row[:2] for row in report.rows({"speech-line": {"lines": {"steady": found}}}))
     assert table["… yes_no (steady line)"] == "1 ÷ 2 of 2, others accepted 1 ÷ 0 of 1"
+
+
+def test_every_ratio_of_streams_is_named_and_the_workers_memory_is_its_own() -> None:
+    memory = speech_load.worker_memory((130_000, 102_400), [(160_000, 122_880), (150_000, 120_000)], 4)
+    assert (memory["empty_pss_mb"], memory["full_pss_mb"], memory["stream_mb"]) == (100.0, 120.0, 5.0)
+    bare = {"one by one": 0.04, "in turn": 0.05, "in real time": 0.0625}
+    part = {
+        "line_streams_per_core": 12.5, "ratio": 0.78, "bare": bare, "streams": 4, "memory": memory,
+        "ratio_of_each": {order: round(value * 12.5, 2) for order, value in bare.items()},
+    }  # fmt: skip
+    rows = report.rows({"speech-load": part})
+    assert [said for _, said, _ in rows] == [
+        "12 ÷ 25 = 0.50", "12 ÷ 20 = 0.62", "12 ÷ 16 = 0.78", "100 MB, with 4 streams 120 MB: 5.0 MB a stream",
+    ]  # fmt: skip
+    assert [name.rpartition(" library, ")[2].split(" ", 1)[1] for name, _, _ in rows[:3]] == [
+        "one caller after another", "all in turn", "all in turn, in real time",
+    ]  # fmt: skip
