@@ -89,7 +89,10 @@ class Engine:
         self.link = AsteriskLink(settings.ami_port, secrets.ami_reader, secrets.ami_actor, self._heard)
         speech = SpeechStatus(settings.data_dir)
         ears = WaitingEars(self.link, lambda: settings.listen_while_waiting and speech.free(urgent=False) > KEEP_FREE)
-        self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id, ears=ears)
+        self.node = AsteriskNode(
+            self.link, legs, calls, seats,
+            trunk_caller_id=settings.trunk_caller_id, parked_wait_s=settings.parked_wait_s, ears=ears,
+        )  # fmt: skip
         storm_policy = StormPolicy(
             waiting_per_seat=settings.storm_waiting_per_seat,
             alarms_per_min=settings.storm_alarms_per_min,
