@@ -92,7 +92,10 @@ class Engine:
         self.link = AsteriskLink(settings.ami_port, secrets.ami_reader, secrets.ami_actor, self._heard)
         speech = SpeechStatus(settings.data_dir)
         ears = WaitingEars(self.link, lambda: settings.listen_while_waiting and speech.free(urgent=False) > KEEP_FREE)
-        self.node = AsteriskNode(self.link, legs, calls, seats, trunk_caller_id=settings.trunk_caller_id, ears=ears)
+        self.node = AsteriskNode(
+            self.link, legs, calls, seats,
+            trunk_caller_id=settings.trunk_caller_id, parked_wait_s=settings.parked_wait_s, ears=ears,
+        )  # fmt: skip
         asked = (FIRST, SECOND) if settings.second_trunk_host else (FIRST,) if settings.trunk_asked_s else ()
         self.trunks = Trunks(self.link, asked, self.node.take_back)
         storm_policy = StormPolicy(

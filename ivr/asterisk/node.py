@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -26,6 +27,8 @@ RETRY_S = (0.2, 1.0, 3.0)
 HANGUP_FIRST_S = 0.5
 AUDIT_PATIENCE_S, AUDIT_PAUSE_S = 30.0, 0.3
 """One snapshot at a time: in a storm they piled up before the consumer, and events came seconds late behind them."""
+PARKED_PATIENCE_S = 25.0
+"""The announcement, and his seat ringing once more for 20 s."""
 SHUTDOWN_S = 15.0
 """`core stop now` hangs everybody up as if he had done so himself, refuses every dial, waits so long for channels to
 go, and only then says that it stops: within a second a whole family counted as tried (make chaos)."""
@@ -36,7 +39,7 @@ class AsteriskNode:
 
     def __init__(
         self, link: AsteriskLink, legs: Legs, calls: Calls, seats: Seats,
-        *, trunk_caller_id: str, ears: WaitingEars | None = None,
+        *, trunk_caller_id: str, parked_wait_s: int = 60, ears: WaitingEars | None = None,
     ) -> None:  # fmt: skip
         self._ears = ears or WaitingEars(link, may_listen=lambda: False)
         self._link = link
@@ -48,6 +51,8 @@ class AsteriskNode:
         self._dead_seats = DeadSeats(link, legs, self.hang_up)
         self._talks = Talks()
         self._parked: set[str] = set()
+        self._waits_alone: set[str] = set()  # parked, for one seat, and not in the queue so far
+        self._parked_wait_s = parked_wait_s
         self._seat_names: dict[str, str] = {}
         self._records: set[asyncio.Task[None]] = set()
         self._mend = asyncio.Event()
@@ -66,6 +71,7 @@ class AsteriskNode:
         """The manager interface is away: what was not truth before is worth nothing now."""
         self.devices.forget()
         self._parked.clear()
+        self._waits_alone.clear()
 
     def busy_seats(self) -> dict[str, BusyWith]:
         return {
@@ -193,6 +199,7 @@ class AsteriskNode:
 
     def _on_queuecallerjoin(self, event: AmiEvent) -> None:
         uniqueid, position = event["uniqueid"], _number(event["position"])
+        self._waits_alone.discard(uniqueid)
         self._record(lambda: self._calls.queued(uniqueid, int(position)))
         self._ears.joined(uniqueid, event["channel"])
 
@@ -291,6 +298,21 @@ class AsteriskNode:
         except AmiError as exc:
             raise DialDoubtful(str(exc)) from None
         self._record(lambda: self._calls.parked(talk.caller_uniqueid, extension, room))
+        self._waits_alone.add(talk.caller_uniqueid)
+        asyncio.get_running_loop().call_later(
+            self._parked_wait_s + PARKED_PATIENCE_S, self._end_waiting_alone, talk.caller_uniqueid, extension
+        )
+
+    def _end_waiting_alone(self, uniqueid: str, extension: str) -> None:
+        """The dialplan has long sent him to the queue, unless the clock was set back during one of its waits."""
+        if uniqueid in self._waits_alone & self._parked:
+            self._record(lambda: self._to_the_queue(uniqueid, extension))
+        self._waits_alone.discard(uniqueid)
+
+    async def _to_the_queue(self, uniqueid: str, extension: str) -> None:
+        log.warning("a parked caller is sent to the queue: Asterisk's own wait did not end")
+        with contextlib.suppress(AmiError):
+            await self._link.act("Redirect", Channel=uniqueid, Context="parked", Exten=extension, Priority="all")
 
     async def take_back(self) -> None:
         """What was sent to a trunk that is gone counts as not made: it is dialled again, by the other one."""

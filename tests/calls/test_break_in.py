@@ -5,8 +5,21 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.calls.harness import AgentPhone, Answers, Elder, IncomingLeg, NoAnswer, Town, find_prompt
-from tests.calls.place import MakePlace
+import pytest
+
+from tests.calls.chaos.clock import SEEN_AFTER_S, StepClock
+from tests.calls.harness import (
+    AgentPhone,
+    Answers,
+    Elder,
+    IncomingLeg,
+    NoAnswer,
+    PortBlock,
+    SippCommand,
+    Town,
+    find_prompt,
+)
+from tests.calls.place import MakePlace, Place
 from tests.calls.system import DUTY, Person, System, prompt
 from tests.calls.test_ordinary_call import only_call, ticket_of
 
@@ -15,6 +28,7 @@ DEMO = Path(__file__).parents[2] / "prompts" / "demo"
 CRY, CALM, HELLO = DEMO / "elder_press.alaw", DEMO / "agent_emergency.alaw", DEMO / "agent_hello.alaw"
 WANG = Person("E1", "王秀英", "02150001111")
 ORDINARY = "02150007777"
+OTHER = "02150008888"
 PEOPLE = [WANG, Person("E7", "赵六", ORDINARY)]
 TAKES = Answers(after_s=0.3)
 
@@ -164,6 +178,72 @@ async def test_after_a_minute_whoever_is_free_takes_the_parked_caller(place: Mak
         for leg in (elder, seat, caller):
             await leg.hang_up()
         assert (await only_call(system, ORDINARY))["outcome"] == "talked"
+
+
+async def test_who_was_parked_first_is_served_first(place: MakePlace) -> None:
+    """Both have waited for their own seats in vain; the second goes before the ordinary caller who came earlier."""
+    people = [*PEOPLE, Person("E8", "孙八", OTHER)]
+    async with place(people, IVR_PARKED_WAIT_S="3") as (system, town):
+        _, one, first = await talking(system, town, "1001", ORDINARY)
+        _, two, second = await talking(system, town, "1002", OTHER)
+        elders = [await town.call("02150001111", "12349120")]
+        await system.leg("agent", "1001", "accepted")
+        await asyncio.sleep(6)
+        elders.append(await town.call("02150009999", "12349120"))
+
+        async def waiting() -> int:
+            return (await system.cli("queue show hotline") or "").count("(wait:")
+
+        async def queued(many: int) -> None:
+            async def so_many() -> bool:
+                return await waiting() == many
+
+            await system.until(so_many, 20, f"{many} in the queue")
+
+        await queued(1)
+        waits = await town.call("02150005555", "12349")
+        await queued(2)
+        assert first.talking
+        assert (await system.leg("agent", "1002", "accepted"))["ended_at"] is None
+        await queued(3)
+        third = await town.agent("1003", system.agents["1003"], TAKES)
+        await system.api("POST", "/agents/1003/state", {"state": "ready"}, status=200)
+        for nth, caller in enumerate((first, second, waits), 1):
+            rung = await third.called(within=12, nth=nth)
+            await rung.answered()
+            rung.say(HELLO)
+            await caller.hears(HELLO, since=rung.invited_at)
+            await caller.hang_up()
+            await rung.ended()
+        for leg in (*elders, one, two):
+            await leg.hang_up()
+
+
+@pytest.mark.long
+async def test_a_clock_that_is_set_leaves_nobody_parked_for_an_hour(
+    tmp_path: Path, ports: PortBlock, sipp: SippCommand
+) -> None:
+    """Asterisk's own wait of one second then lasts an hour; the engine ends it. Set forward, nothing is cut short."""
+    clock = StepClock(tmp_path / "clock")
+    there = Place(tmp_path / "y", ports, sipp, PEOPLE, {"IVR_PARKED_WAIT_S": "15"}, clock_env=clock.env())
+    async with there as (system, town):
+        _, seat, caller = await talking(system, town, "1001", ORDINARY)
+        elder = await town.call("02150001111", "12349120")
+        await system.leg("agent", "1001", "accepted")
+        other = await town.agent("1002", system.agents["1002"], TAKES)
+        await system.ready("1002")
+        await caller.hears(prompt("queue/parked"))
+        await asyncio.sleep(prompt("queue/parked").stat().st_size / 8000)
+        clock.step(300)
+        await asyncio.sleep(SEEN_AFTER_S + 3)
+        assert other.calls == [], "he waits for his own seat, and not the less"
+        clock.step(-3600)
+        rung = await other.called(within=55)
+        await rung.answered()
+        rung.say(HELLO)
+        await caller.hears(HELLO, since=rung.invited_at)
+        for leg in (elder, seat, caller):
+            await leg.hang_up()
 
 
 async def test_no_seat_at_all_climbs_to_supervisor_and_those_on_call(place: MakePlace) -> None:
