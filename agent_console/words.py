@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ivr.domain.meanings import DISTRESS
+from ivr.domain.meanings import DISTRESS, SERVICES
 
 ROLES = {
     "elder": "老人",
@@ -120,24 +120,7 @@ EVENTS = {
     "speech.heard": "听到",
 }
 # Ids of `ivr/speech/grammars`: a ticket's category (`service.*`) and what was heard of a caller who waits.
-MEANINGS = {
-    "service.meal": "助餐",
-    "service.bath": "助浴",
-    "service.cleaning": "助洁",
-    "service.medical": "助医",
-    "service.mobility": "助行",
-    "service.urgent_help": "助急（修理等）",
-    "service.shopping": "助购",
-    "service.company": "助聊",
-    "service.learning": "助学",
-    "service.leisure": "助乐",
-    "service.hair": "理发修脚",
-    "service.care": "护理照料",
-    "service.complaint": "投诉意见",
-    "service.enquiry": "咨询",
-    "service.person": "找人工",
-    **DISTRESS,
-}
+MEANINGS = {**SERVICES, **DISTRESS}
 ATTENTION = {
     "unattended": "无人接手",
     "present": "坐席在线",

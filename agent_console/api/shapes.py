@@ -213,6 +213,8 @@ class WaitingOut(BaseModel):
     position: int
     priority: int
     category: str | None = None
+    note: str | None = None
+    """Of his ticket: all that he asked for while he waited, in words."""
 
 
 class AgentOut(BaseModel):

@@ -18,7 +18,7 @@ SHOWN = 200
 def waiting(conn: Connection, eyes: Eyes) -> list[WaitingOut]:
     """Answered and not yet with a person, in order of arrival."""
     rows = conn.execute(
-        select(call, ticket.c.elder_choices, ticket.c.category)
+        select(call, ticket.c.elder_choices, ticket.c.category, ticket.c.note)
         .outerjoin(ticket, ticket.c.no == call.c.ticket_no)
         .where(
             call.c.ended_at.is_(None),
@@ -42,6 +42,7 @@ def waiting(conn: Connection, eyes: Eyes) -> list[WaitingOut]:
             position=place,
             priority=0,
             category=row.category,
+            note=row.note,
         )
         for place, row in enumerate(rows, 1)
     ]

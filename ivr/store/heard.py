@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import outerjoin, select, update
+from sqlalchemy import func, outerjoin, select, update
 
 from ivr.domain.incident import ArrivedCall
+from ivr.domain.meanings import noted
 from ivr.services.ports import HeardCall
 from ivr.store.db import Store
 from ivr.store.tables import call, ticket
@@ -39,7 +40,8 @@ class SqlHeard:
         return HeardCall(row.id, row.ticket_no, arrived, row.category)
 
     async def heard(self, heard: HeardCall, meaning: str, score: int, *, category: bool) -> None:
-        """Journal it; with `category` it also fills an empty category of the ticket. A person's word stands.
+        """Journal it; with `category` it also fills an empty category of the ticket, and stands in the ticket's note
+        with all else that was asked for. A person's word stands.
 
         Of a call that has become an incident it stands in the incident's record: who takes it sees what was heard."""
 
@@ -54,10 +56,9 @@ class SqlHeard:
                 score=score,
             )
             if category and heard.ticket_no is not None:
-                tx.conn.execute(
-                    update(ticket)
-                    .where(ticket.c.no == heard.ticket_no, ticket.c.category.is_(None))
-                    .values(category=meaning)
-                )
+                of_call = ticket.c.no == heard.ticket_no
+                note = tx.conn.scalar(select(ticket.c.note).where(of_call))
+                values = {"category": func.coalesce(ticket.c.category, meaning), "note": noted(note, meaning)}
+                tx.conn.execute(update(ticket).where(of_call).values(**values))
 
         await self._store.write(change)

@@ -52,6 +52,15 @@ def bursts(seconds: float) -> bytes:
     return encode_alaw((cry * on * 5000).clip(-32000, 32000).astype(np.int16))
 
 
+async def babbles(leg: Leg) -> float:
+    """Say what answers no question, and return when it began. Half a sentence: who speaks on until the time for an
+    answer is over is taken for silent."""
+    began = asyncio.get_running_loop().time()
+    leg.say(clip("smalltalk")[: round(1.9 * RATE)])
+    await leg.said()
+    return began
+
+
 async def says(leg: Leg, audio: bytes) -> float:
     """Speak, wait until it has been sent, and return when the last of it went out (`time.monotonic()`)."""
     leg.say(audio)

@@ -14,7 +14,7 @@ import pytest
 from tests.calls.harness import Answers, Leg, Town, Voicemail, find_prompt
 from tests.calls.harness.behaviours import Behaviour
 from tests.calls.place import MakePlace
-from tests.calls.spoken import bursts, clip, noise, says, together, with_its_noise
+from tests.calls.spoken import babbles, bursts, clip, noise, says, together, with_its_noise
 from tests.calls.system import PROMPTS, Person, System, prompt
 
 SON, DAUGHTER, NEPHEW, NIECE = "13800000001", "13800000002", "13800000003", "13800000004"
@@ -101,6 +101,35 @@ async def test_the_duty_phone_takes_it_by_voice(place: MakePlace) -> None:
         await system.leg("supervisor", system.settings.duty_phone, "accepted")
 
 
+async def test_the_duty_phone_declines_by_voice_and_hears_a_goodbye(place: MakePlace) -> None:
+    async with place([Person("E1", "李桂英", "02150001111")], speech=True) as (system, town):
+        duty = town.duty(system.settings.duty_phone, Answers(after_s=0.3))
+        await alarm(system)
+        call = await duty.called(15)
+        await call.hears(prompt("duty/emergency"), first_s=1.5)
+        said = await says(call, clip("decline_man"))
+        await call.hears(prompt("duty/declined"), within=5, since=said)
+        await system.leg("supervisor", system.settings.duty_phone, "ended/declined")
+        await duty.called(15, nth=2)  # nobody else is there: the search goes on
+
+
+async def test_who_is_not_understood_twice_is_asked_by_keys_and_accepts_with_one(
+    place: MakePlace, tmp_path: Path
+) -> None:
+    short_question(tmp_path)
+    async with place([LI], speech=True) as (system, town):
+        call = await asked(system, town)
+        await call.hears(ALARM, first_s=SHORT_S - 0.1)
+        for again in (ALARM, prompt("family/press_instead")):
+            began = await babbles(call)
+            await call.hears(again, within=8, first_s=SHORT_S - 0.1, since=began)
+        await says(call, clip("accept"))
+        assert (await family(system, SON))["accepted_at"] is None, "keys alone from here on"
+        call.press("1")
+        await call.hears(prompt("room/recorded"), within=5)
+        await system.leg("family", SON, "accepted")
+
+
 async def test_a_key_in_mid_word_counts(place: MakePlace) -> None:
     async with place([LI], speech=True) as (system, town):
         call = await asked(system, town)
@@ -129,6 +158,21 @@ async def test_a_cry_for_help_goes_to_the_people_in_the_room_and_is_no_acceptanc
         await says(call, clip("chest"))
         await system.in_room(1)
         assert (await family(system, SON))["state"] == "answered"
+
+
+async def test_the_words_that_nobody_may_miss_go_to_the_room_from_any_telephone(place: MakePlace) -> None:
+    cries = {SON: "help", DAUGHTER: "first_aid", NEPHEW: "fire_man"}
+    person = Person("E1", "李桂英", "02150001111", list(cries))
+    async with place([person], speech=True, IVR_FAMILY_PARALLEL="3", IVR_FAMILY_ROUNDS="1") as (system, town):
+        phones = {number: town.family(number, Answers(after_s=0.3)) for number in cries}
+        await alarm(system)
+        for people, (number, words) in enumerate(cries.items(), 1):
+            call = await phones[number].called()
+            await call.hears(ALARM, first_s=1.5)
+            await says(call, clip(words))
+            await system.in_room(people)
+            leg = await family(system, number)
+            assert (leg["state"], leg["accepted_at"]) == ("answered", None), words
 
 
 async def test_silence_noise_music_and_crying_accept_nothing(place: MakePlace, tmp_path: Path) -> None:

@@ -127,6 +127,9 @@ async def test_what_is_asked_for_fills_the_ticket_and_the_call_waits_on(place: M
         await system.until(filled, 5, "the category")
         await elder.hears(prompt("speech/noted"), within=6, since=asked)
         assert (await waiting(system))["position"] == 1
+        asked = await says(elder, clip("meal"))
+        await elder.hears(prompt("speech/noted"), within=6, since=asked)
+        assert (await waiting(system))["note"] == (await open_ticket(system))["note"] == "语音听到：助洁、助餐"
         assert await system.incidents() == []
         spoken = await says(elder, clip("breath"))  # it goes on listening
         await elder.hears(prompt("speech/help_is_coming"), within=6, since=spoken)

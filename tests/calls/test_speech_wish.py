@@ -203,6 +203,26 @@ async def test_a_worker_killed_in_mid_utterance_brings_a_person(place: MakePlace
         await with_the_duty_phone(system, town, elder)
 
 
+async def test_a_worker_that_hangs_brings_a_person(place: MakePlace) -> None:
+    async with place([WANG], speech=True) as (system, town):
+        elder = await asked(town)
+        os.kill(system.speech_worker(), signal.SIGSTOP)
+        elder.say(clip("smalltalk"))
+        await with_the_duty_phone(system, town, elder)
+
+
+async def test_call_me_back_is_as_good_as_yes(place: MakePlace) -> None:
+    async with place([WANG], speech=True) as (system, town):
+        elder = await asked(town)
+        await after_the_question(elder)
+        wished = await says(elder, clip("cleaning_man"))
+        await elder.hears(prompt("wish/call_back"), within=6, first_s=1.5, since=wished)
+        agreed = await says(elder, clip("call_back"))
+        await elder.hears(prompt("queue/call_back_promise"), within=6, since=agreed)
+        await elder.ended(15)
+        assert (await only_call(system, CALLER))["outcome"] == "call_back_promised"
+
+
 async def test_without_a_duty_phone_he_is_asked_once_and_called_back(place: MakePlace, tmp_path: Path) -> None:
     own = tmp_path / "y" / "prompts" / "wish" / "what_no_duty.alaw"
     own.write_bytes(prompt("wish/what_no_duty").read_bytes()[: round(QUESTION_S * 8000)])

@@ -57,6 +57,22 @@ async def test_a_service_fills_an_empty_category_and_never_a_persons_choice(stor
     assert {event.call_id for event in told} == {found.id}
 
 
+async def test_all_that_was_asked_for_is_the_tickets_note_in_words_once_each(store: Store, heard: SqlHeard) -> None:
+    found = await begin(store, heard)
+    for meaning in ("service.meal", "service.bath", "service.meal"):
+        await heard.heard(found, meaning, 90, category=True)
+    await heard.heard(found, "person.son", 90, category=False)
+
+    async def note() -> str | None:
+        async with store.read() as conn:
+            return (await conn.execute(select(ticket.c.note))).scalar_one()
+
+    assert await note() == "语音听到：助餐、助浴"
+    await store.write(lambda tx: tx.conn.execute(update(ticket).values(note="儿子来接")) and None)
+    await heard.heard(found, "service.hair", 90, category=True)
+    assert await note() == "儿子来接", "a person's word stands"
+
+
 async def test_what_was_asked_for_is_known_to_who_asks_next(store: Store, heard: SqlHeard) -> None:
     found = await begin(store, heard)
     assert found.wish is None

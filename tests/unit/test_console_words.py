@@ -37,16 +37,18 @@ def test_what_was_heard_is_told_in_words() -> None:
 
 
 def test_the_waiting_list_says_what_a_caller_asked_for() -> None:
-    def shown(category: str | None) -> str:
+    def shown(category: str | None, note: str | None = None) -> str:
         waits = WaitingOut(
             call_id="1", caller_id="", elder=None, elder_choices=[], waited_s=1.0, since=NOW, position=1, priority=0,
-            category=category,
+            category=category, note=note,
         )  # fmt: skip
         return Pages().part("queue", {"waiting": [waits]})
 
     assert "需要：助餐" in shown("service.meal")
     assert "需要：&lt;b&gt;" in shown("<b>"), "a category that a person wrote is shown as it is"
     assert "需要" not in shown(None)
+    assert "语音听到" not in shown("service.meal", "语音听到：助餐"), "one wish is said once"
+    assert "语音听到：助餐、助浴" in shown("service.meal", "语音听到：助餐、助浴")
 
 
 def test_what_is_heard_changes_the_waiting_list_and_the_incident() -> None:
