@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from agent_console.ports import Helpers, Incidents, Journal, Reader, Seats, Sources, Storms, Tickets, Users
+from agent_console.ports import (
+    Helpers,
+    Identity,
+    Incidents,
+    Journal,
+    Outbox,
+    Reader,
+    Seats,
+    Sources,
+    Storms,
+    Tickets,
+    Users,
+)
 from ivr.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +34,8 @@ READER: web.AppKey[Reader] = web.AppKey("reader")
 USERS: web.AppKey[Users] = web.AppKey("users")
 INCIDENTS: web.AppKey[Incidents] = web.AppKey("incidents")
 HELPERS: web.AppKey[Helpers] = web.AppKey("helpers")
+IDENTITY: web.AppKey[Identity] = web.AppKey("identity")
+OUTBOX: web.AppKey[Outbox] = web.AppKey("outbox")
 TICKETS: web.AppKey[Tickets] = web.AppKey("tickets")
 SEATS: web.AppKey[Seats] = web.AppKey("seats")
 SOURCES: web.AppKey[Sources] = web.AppKey("sources")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from agent_console.ports import Journal
 from agent_console.who import Principal
@@ -23,16 +24,23 @@ class Looks:
     async def note(self, who: Principal, *, elder_no: str | None, incident_id: str | None = None) -> None:
         if not who.is_person or (elder_no is None and incident_id is None):
             return
-        task = asyncio.create_task(self._write(who.name, elder_no, incident_id), name="file-viewed")
+        await self._note("file.viewed", who.name, incident_id, elder_no=elder_no)
+
+    async def searched(self, who: Principal, elder_nos: Sequence[str], *, incident_id: str | None) -> None:
+        """Whose names and addresses were shown, also to a token: a search goes through everybody's."""
+        await self._note("file.searched", who.name, incident_id, elder_nos=list(elder_nos))
+
+    async def _note(self, kind: str, by: str, incident_id: str | None, **more: object) -> None:
+        task = asyncio.create_task(self._write(kind, by, incident_id, **more), name=kind)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait({task}, timeout=PATIENCE_S)
 
-    async def _write(self, by: str, elder_no: str | None, incident_id: str | None) -> None:
+    async def _write(self, kind: str, by: str, incident_id: str | None, **more: object) -> None:
         try:
-            await self._journal.note("file.viewed", incident_id=incident_id, by=by, elder_no=elder_no)
+            await self._journal.note(kind, incident_id=incident_id, by=by, **more)
         except StoreUnavailable:
-            log.warning("file.viewed not journalled: by=%s incident=%s", by, incident_id)
+            log.warning("%s not journalled: by=%s incident=%s", kind, by, incident_id)
 
     async def finish(self) -> None:
         if self._tasks:

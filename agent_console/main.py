@@ -29,8 +29,10 @@ from ivr.errors import StartError
 from ivr.services.ports import StoreUnavailable
 from ivr.settings import Settings
 from ivr.store.db import Store
+from ivr.store.identity import SqlIdentity
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
+from ivr.store.packages import SqlOutbox
 from ivr.store.seats import SqlSeats
 from ivr.store.sources import SqlSources
 from ivr.store.storm import SqlStorm
@@ -95,11 +97,16 @@ def build_app(settings: Settings, store: Store) -> web.Application:
     app[keys.READER] = reader = StoreReader(store)
     app[keys.USERS] = StoreUsers(store, settings.session_hours)
     app[keys.INCIDENTS] = SqlIncidents(
-        store, join_window_s=settings.join_window_s, clock_tolerance_s=settings.clock_tolerance_s
+        store,
+        join_window_s=settings.join_window_s,
+        clock_tolerance_s=settings.clock_tolerance_s,
+        reason_min=settings.close_reason_min,
     )
     app[keys.SOURCES] = SqlSources(store)
-    app[keys.STORMS] = SqlStorm(store)
+    app[keys.STORMS] = SqlStorm(store, reason_min=settings.close_reason_min)
     app[keys.HELPERS] = SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint))
+    app[keys.IDENTITY] = SqlIdentity(store)
+    app[keys.OUTBOX] = SqlOutbox(store)
     app[keys.TICKETS] = SqlTickets(store)
     app[keys.SEATS] = SqlSeats(store)
     app[keys.JOURNAL] = journal

@@ -49,6 +49,14 @@ class Incidents(Protocol):
     ) -> None: ...
 
 
+class Identity(Protocol):
+    async def name_elder(self, incident_id: str, elder_no: str, *, by: str) -> bool: ...
+
+
+class Outbox(Protocol):
+    async def send_to_ambulance(self, incident_id: str, *, by: str) -> bool: ...
+
+
 class Wanted(Protocol):
     @property
     def leg_id(self) -> str: ...

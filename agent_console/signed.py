@@ -19,7 +19,7 @@ from aiohttp import web
 
 from agent_console.keys import SOURCES
 from agent_console.validation import Refused
-from agent_console.who import Principal
+from agent_console.who import Principal, digest
 
 SOURCE = "X-Yinling-Source"
 TIMESTAMP = "X-Yinling-Timestamp"
@@ -37,7 +37,7 @@ class Signed:
 
     def key_for(self, given: str | None) -> str:
         """A key of the sender's own is his alone."""
-        return self.key if given is None else f"src:{self.source}:{_digest(given)}"
+        return self.key if given is None else f"src:{self.source}:{digest(given)}"
 
 
 def is_signed(request: web.Request) -> bool:
@@ -64,7 +64,3 @@ async def check(request: web.Request, body: bytes) -> tuple[Principal, Signed]:
 def sign(secret: str, stamp: str, body: bytes) -> str:
     message = stamp.encode("utf-8", "replace") + b"\n" + body
     return hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

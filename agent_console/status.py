@@ -12,6 +12,7 @@ from typing import Any
 STALE_S = 5.0
 SECOND_EAR_STATES = ("off", "loading", "ready", "away")
 SECOND_EAR_COUNTS = ("heard", "dropped", "failed", "waiting")
+TRUNK_STATES = ("ok", "second", "down")
 DEVICE_STATES = ("idle", "ringing", "in_use", "unavailable")
 # The supervisor's words -> ours.
 _STATES = {"ready": "ok", "starting": "starting", "waiting": "starting", "restarting": "starting"}
@@ -25,6 +26,8 @@ class EngineSays:
     pid: int | None = None
     ami_up: bool = False
     devices: dict[str, str] = field(default_factory=dict)
+    trunk: str | None = None
+    """ok · second (only the second trunk answers) · down; None where trunks are not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ def read_engine(data_dir: Path, now: datetime | None = None) -> EngineSays:
             str(name): state if state in DEVICE_STATES else "unknown"
             for name, state in (devices.items() if isinstance(devices, dict) else ())
         }
-        return EngineSays(True, _pid(says.get("pid")), says.get("ami") == "up", known)
+        trunk = says.get("trunk")
+        trunk = str(trunk) if trunk in TRUNK_STATES else None
+        return EngineSays(True, _pid(says.get("pid")), says.get("ami") == "up", known, trunk)
     except (KeyError, ValueError, TypeError):
         return EngineSays()
 
@@ -100,13 +105,16 @@ def read_parts(data_dir: Path, *, database_ok: bool) -> dict[str, Part]:
     board = _read(data_dir / "run" / "parts.json")
     says = read_engine(data_dir)
     engine, asterisk, speech = (_entry(board, name) for name in ("engine", "asterisk", "speech"))
-    return {
+    parts = {
         "asterisk": _judge(asterisk, says.ami_up or (asterisk.state == "ok" and _alive(asterisk.pid))),
         "engine": _judge(engine, says.fresh, says.pid),
         "speech": _speech(data_dir, speech if "speech" in board else None),
         "console": Part("ok", os.getpid()),
         "database": Part("ok" if database_ok else "down"),
     }
+    if says.trunk is not None:
+        parts["trunk"] = Part(says.trunk)
+    return parts
 
 
 def _speech(data_dir: Path, entry: Part | None) -> Part:
@@ -120,7 +128,7 @@ def _speech(data_dir: Path, entry: Part | None) -> Part:
 
 
 def spoils(part: Part) -> bool:
-    return part.state not in ("ok", "not_installed")
+    return part.state not in ("ok", "not_installed", "second")
 
 
 def _judge(entry: Part, serves: bool, pid: int | None = None) -> Part:

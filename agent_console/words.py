@@ -112,6 +112,7 @@ EVENTS = {
     "call.parked": "因紧急呼叫被搁置",
     "call.returned": "回到坐席",
     "file.viewed": "查看档案",
+    "file.searched": "查找老人",
     "recording.started": "开始录音",
     "recording.ended": "录音结束",
     "recording.removed": "录音到期删除",
@@ -151,7 +152,7 @@ TRIAGE = {
     "silent": "无声",
     "no_answer": "未接通",
 }
-PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别"}
+PARTS = {"asterisk": "Asterisk", "engine": "电话引擎", "database": "数据库", "speech": "语音识别", "trunk": "中继线路"}
 WHYS = {
     "duty_phone": "呼叫值班电话",
     "family_not_reached": "家属均未接通",
@@ -162,7 +163,8 @@ WHYS = {
     "silent": "老人没有出声",
     "not_understood": "没有听清老人的话",
     "no_answer": "老人没有接电话",
-    "propose_120": "两分钟联系不上老人，建议拨打 120",
+    "propose_120": "两分钟没有人和老人说上话，建议拨打 120",
+    "worker_late": "还没有护理员答应上门",
     "worker_not_reached": "护理员均未接通",
     "package_not_delivered": "资料发送失败，请口头告知医院",
     "age": "保存期满",

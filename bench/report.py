@@ -74,13 +74,15 @@ def rows(results: dict[str, Any]) -> list[Row]:
                 "",
             ),
         ]
+    for name in ("speech", "speech-line", "speech-load"):
+        if why := results.get(name, {}).get("missing"):
+            found.append((f"没有测量 not measured: {name}", f"no {why}", ""))
     if part := results.get("speech"):
         found += _speech(part)
     if part := results.get("speech-line"):
         found += _line(part)
     if (part := results.get("speech-load")) and "ratio" in part:
-        said = f"{part['line_streams_per_core']:.0f} ÷ {part['bare_streams_per_core']:.0f} = {part['ratio']:.2f}"
-        found.append(("每核路数 电话÷裸库 streams a core, telephone ÷ library", said, f"≥ {speech_load.TARGET}"))
+        found += _load(part)
     return found
 
 
@@ -105,9 +107,6 @@ def _speech(part: dict[str, Any]) -> list[Row]:
     if speed := part.get("speed"):
         said = f"{speed['rtf']:.3f}, {speed['streams_per_core']:.0f} streams a core"
         found.append(("实时系数 real-time factor, bare library", said, ""))
-    if kept := part.get("memory"):
-        said = f"{kept['process_mb']:.0f} MB, {kept['stream_mb']:.2f} MB a stream"
-        found.append(("语音进程内存 speech worker, RSS", said, ""))
     return found
 
 
@@ -116,10 +115,39 @@ def _line(part: dict[str, Any]) -> list[Row]:
     for kind, one in part.get("lines", {}).items():
         understood = f"{one['understood_by_line']} ÷ {one['understood_by_file']} = {one['ratio']}"
         found.append((f"听懂 电话÷文件 understood, telephone ÷ file ({kind} line)", understood, "≥ 0.98"))
+        for name, row in one.get("by_grammar", {}).items():
+            said = (
+                f"{row['understood_by_line']} ÷ {row['understood_by_file']} of {row['utterances']}, "
+                f"others accepted {row['false_by_line']} ÷ {row['false_by_file']} of {row['others']}"
+            )
+            found.append((f"… {name} ({kind} line)", said, ""))
         late = one["end_of_speech_to_outcome_s"]["all"]
         if late["turns"]:
             said = f"p50 {late['p50']:.2f}, p95 {late['p95']:.2f} s, {late['turns']} turns"
             found.append((f"说完到结果 end of speech → outcome ({kind} line)", said, ""))
+    return found
+
+
+_ORDERS = {
+    "one by one": "一路接一路 one caller after another",
+    "in turn": "各路轮流 all in turn",
+    "in real time": "各路轮流、按实时 all in turn, in real time",
+}
+
+
+def _load(part: dict[str, Any]) -> list[Row]:
+    """The same streams a core on the line against the bare library in each order."""
+    line = part["line_streams_per_core"]
+    found: list[Row] = []
+    for order, ratio in part["ratio_of_each"].items():
+        what = f"每核路数 电话÷裸库 streams a core, telephone ÷ library, {_ORDERS[order]}"
+        found.append((what, f"{line:.0f} ÷ {1 / part['bare'][order]:.0f} = {ratio:.2f}", f"≥ {speech_load.TARGET}"))
+    kept = part["memory"]
+    said = (
+        f"{kept['empty_pss_mb']:.0f} MB, with {part['streams']} streams {kept['full_pss_mb']:.0f} MB: "
+        f"{kept['stream_mb']:.1f} MB a stream"
+    )
+    found.append(("语音进程内存 speech worker, PSS", said, ""))
     return found
 
 

@@ -1,31 +1,38 @@
 """How well speech is understood, by file: `ivr bench speech`. The audio comes from bench/speech_material.py.
 
 Intents per grammar with false accepts; distress inside whole sentences with false alarms, per engine and together;
-real-time factor, streams a core, memory. `ids_of` is the one way from sound to ids: the phone path is held against it.
+real-time factor and streams a core of the bare library. `ids_of` is the one way from sound to ids: the phone path is
+held against it.
 """
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import speech_talk
 from bench.speech_channel import telephone
-from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, everything, phrases, read, sentences
+from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, no_audio, phrases, read, sentences
 from ivr.errors import SetupError
 from ivr.settings import PROJECT_ROOT, Settings
-from ivr.speech.ear import BYTES_PER_S, Recogniser
+from ivr.speech.dictation import dictates
+from ivr.speech.ear import BYTES_PER_S, Ear, Recogniser
 from ivr.speech.grammar import Grammar, is_distress, load_grammar
+from ivr.speech.models import examine_model
 from ivr.speech.understand import understand
 
+if TYPE_CHECKING:
+    from ivr.speech.vosk_ear import VoskRecogniser
+
 PIECE_BYTES = BYTES_PER_S // 10
-MEMORY_STREAMS = 50
 QUICK = 5
+TOGETHER = {"vosk and second": ("vosk", "second"), "dictation and second": ("dictation", "second")}
+"""What a centre runs with a second ear: what either of the two heard. The first with the carried model, the second with
+an official one, which dictates while somebody waits (ivr/speech/dictation.py)."""
 STRANGERS = 4
 """Of the other grammars' phrases every fourth is tried as unknown speech."""
 
@@ -116,17 +123,36 @@ def _is_strange(one: Utterance, grammar: Grammar) -> bool:
     return one.group not in (grammar.name, "distress") and not any(entry in one.text for entry in grammar.phrases)
 
 
+class Dictation:
+    """A loaded model in its own language, whatever the grammar: the ear of `listen` once a model is installed."""
+
+    def __init__(self, vosk: VoskRecogniser) -> None:
+        self._vosk = vosk
+
+    def open(self, grammar: Grammar) -> Ear:
+        del grammar
+        return self._vosk.open_dictation()
+
+
+def together(engines: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Of TOGETHER, those whose engines are here."""
+    loaded = set(engines)
+    return {name: both for name, both in TOGETHER.items() if loaded.issuperset(both)}
+
+
 def distress(engines: dict[str, Recogniser], group: str, voices: tuple[str, ...]) -> dict[str, Any]:
-    """Distress inside sentences, per engine and for both together; `any` counts what either of them heard."""
+    """Distress inside sentences, per engine, and for two together: what either of them heard."""
     grammar = load_grammar("listen")
-    tallies = {name: Tally() for name in (*engines, *(["any"] if len(engines) > 1 else []))}
+    tallies = {name: Tally() for name in (*engines, *together(engines))}
     for one in here(sentences(group, voices)):
         pcm, heard = sound(one), {}
         for name, engine in engines.items():
             began = time.process_time()
             heard[name] = [meant for meant in ids_of(engine, grammar, pcm) if is_distress(meant)]
             tallies[name].cpu_s += time.process_time() - began
-        heard["any"] = [meant for ids in heard.values() for meant in ids]
+        for name, both in together(engines).items():
+            heard[name] = [meant for one_of_them in both for meant in heard[one_of_them]]
+            tallies[name].cpu_s = sum(tallies[one_of_them].cpu_s for one_of_them in both)
         for name, tally in tallies.items():
             tally.audio_s += len(pcm) / BYTES_PER_S
             if one.wanted:
@@ -139,28 +165,8 @@ def distress(engines: dict[str, Recogniser], group: str, voices: tuple[str, ...]
                 tally.false += bool(heard[name])
                 tally.wrong += [f"{one.text}→{heard[name][0]}"] if heard[name] else []
     for name, tally in tallies.items():
-        print(f"  {group} {name:12}{tally.found}/{tally.wanted}, false {tally.false}/{tally.others}", flush=True)
+        print(f"  {group} {name:22}{tally.found}/{tally.wanted}, false {tally.false}/{tally.others}", flush=True)
     return {name: tally.as_row() for name, tally in tallies.items()}
-
-
-def memory(model_dir: Path) -> dict[str, float]:
-    """Of this process, MB: the model, and each open stream that has heard a second."""
-    from ivr.speech.vosk_ear import VoskRecogniser
-
-    before = _rss_mb()
-    recogniser = VoskRecogniser(model_dir)
-    loaded = _rss_mb()
-    grammar = load_grammar("listen")
-    ears = [recogniser.open(grammar) for _ in range(MEMORY_STREAMS)]
-    for ear in ears:
-        ear.feed(bytes(BYTES_PER_S))
-    streams = _rss_mb()
-    return {"process_mb": loaded, "model_mb": loaded - before, "stream_mb": (streams - loaded) / len(ears)}
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def speed(model_dir: Path, pcm: bytes) -> dict[str, float]:
@@ -180,9 +186,9 @@ def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[st
     """Everything; `second` is the second ear's folder of weights, None to leave it out."""
     from ivr.speech.vosk_ear import VoskRecogniser
 
-    results: dict[str, Any] = {"model": model_dir.name, "memory": memory(model_dir)}
-    vosk = VoskRecogniser(model_dir)
-    engines: dict[str, Recogniser] = {"vosk": vosk}
+    results: dict[str, Any] = {"model": model_dir.name}
+    vosk = VoskRecogniser(model_dir, dictates("never", examine_model(model_dir)))
+    engines: dict[str, Recogniser] = {"vosk": vosk, "dictation": Dictation(vosk)}
     if second is not None:
         from ivr.speech.second_ear import SecondEar
 
@@ -199,7 +205,7 @@ def run(model_dir: Path, second: Path | None, *, quick: bool = False) -> dict[st
             "intents": intents(vosk, voices, ordinary),
             "distress": distress(engines, "held", voices),
         }
-    results["talk"] = speech_talk.run(engines, quick=quick)
+    results["talk"] = speech_talk.run(engines, together(engines), quick=quick)
     return results
 
 
@@ -213,9 +219,8 @@ def run_here(*, quick: bool, model_dir: Path | None = None) -> dict[str, Any]:
     """With the model asked for or this instance's, and the second ear when its weights and the extra are there."""
     settings = Settings()
     model_dir = model_here(model_dir)
-    if not any(here(everything())):
-        print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
-        return {"missing": "audio"}
+    if why := no_audio():
+        return {"missing": why}
     second: Path | None = None
     if not quick and find_spec("faster_whisper"):
         from ivr.speech.second_ear import weights

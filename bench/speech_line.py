@@ -21,7 +21,7 @@ from typing import Any
 from bench.numbers import percentile
 from bench.speech import here, ids_of, sound
 from bench.speech_channel import line_noise
-from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, phrases, read
+from bench.speech_material import ESPEAK_VOICES, KOKORO_VOICES, Utterance, no_audio, phrases, read
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.agi_speech import Ear, EarLost, said
 from ivr.asterisk.config import SILENCE
@@ -31,7 +31,9 @@ from ivr.callflows.call import CallerHungUp
 from ivr.callflows.call import Said as Understood
 from ivr.prompts.alaw import RATE, encode
 from ivr.settings import Settings
+from ivr.speech.dictation import dictates
 from ivr.speech.grammar import load_grammar
+from ivr.speech.models import examine_model
 from tests.calls.harness import PortBlock, Town
 from tests.calls.harness.legs import Elder
 from tests.calls.system import System
@@ -46,6 +48,7 @@ BEFORE_S = 1.8
 (ivr/speech/voice.py)."""
 LOUD = 1200
 """Of 32,768: above the peaks of the line's noise; the end of speech is the last sample as loud."""
+LOST = ("lost", float("nan"))
 CALLERS = 8
 STRANGERS = 3
 """Every third utterance is also said to a turn that asks for something else."""
@@ -65,19 +68,38 @@ class Line:
 
     elder: Elder
     turns: asyncio.Queue[tuple[str, asyncio.Future[tuple[str, float]]]] = field(default_factory=asyncio.Queue)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Nobody asks on this call any more: it has ended, or its AGI has."""
 
     async def ask(self, grammar: str, alaw: bytes) -> tuple[str, float]:
-        """Speak into one turn; what was understood ("" for nothing), and when (`loop.time()`)."""
-        outcome: asyncio.Future[tuple[str, float]] = asyncio.get_running_loop().create_future()
+        """Speak into one turn; what was understood ("" for nothing), and when (`loop.time()`). What a call has not told
+        when it ends, or soon enough, is lost; until everything has been said, too."""
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[tuple[str, float]] = loop.create_future()
         await self.turns.put((grammar, outcome))
-        await asyncio.sleep(BEFORE_S)
-        self.elder.say(alaw)
-        return await outcome
+        gone = asyncio.create_task(self.over.wait())
+        try:
+            async with asyncio.timeout(WITHIN_S + 8):
+                await asyncio.wait((gone,), timeout=BEFORE_S)
+                if not self.over.is_set():
+                    self.elder.say(alaw)
+                    await asyncio.wait((gone, outcome), return_when=asyncio.FIRST_COMPLETED)
+                if self.over.is_set():
+                    return LOST
+                await self.elder.said()
+                return outcome.result()
+        except (TimeoutError, CallerHungUp):
+            return LOST
+        finally:
+            gone.cancel()
 
 
 @asynccontextmanager
 async def post(callers: int, **options: str) -> AsyncIterator[tuple[ListeningPost, Town]]:
-    with tempfile.TemporaryDirectory(prefix="yinling-bench-") as folder, PortBlock(700) as ports:
+    with (
+        tempfile.TemporaryDirectory(prefix="yinling-bench-", ignore_cleanup_errors=True) as folder,
+        PortBlock(700) as ports,
+    ):
         slots = {"IVR_SPEECH_SLOTS": str(max(8, callers + 2)), "IVR_SPEECH_SLOTS_FOR_EMERGENCIES": "1", **options}
         system = ListeningPost(Path(folder) / "y", ports, with_console=False, with_speech=True, options=slots)
         async with system:
@@ -95,6 +117,12 @@ async def lines(callers: int, model_dir: Path) -> AsyncIterator[list[Line]]:
         call = AgiCall(session, lambda _prompt: 0.0)
         await call.answer()
         line = await waiting.get()
+        try:
+            await answers(line, session, call)
+        finally:
+            line.over.set()
+
+    async def answers(line: Line, session: AgiSession, call: AgiCall) -> None:
         ear = await Ear.open(session, call.renew, "ordinary")
         while ear is not None:
             try:
@@ -176,22 +204,20 @@ def between(kind: str, one: Utterance) -> bytes | None:
 
 
 async def _through(line: Line, kind: str, work: deque[Said], rows: list[dict[str, Any]], total: int) -> None:
+    """Until there is no more to say, or the call has ended: the other callers then say the rest."""
     loop = asyncio.get_running_loop()
-    while work:
+    while work and not line.over.is_set():
         said = work.popleft()
         pcm = sound(said.one)
         line.elder.idle(between(kind, said.one))
         began = loop.time()
-        try:
-            async with asyncio.timeout(WITHIN_S + 8):
-                found, at = await line.ask(said.grammar, _alaw(pcm))
-        except (TimeoutError, CallerHungUp):
-            found, at = "lost", float("nan")
+        found, at = await line.ask(said.grammar, _alaw(pcm))
         # The peer's clock starts with say(): its packets leave against a fixed origin.
         rows.append({"said": said, "line": found, "late_s": at - (began + BEFORE_S + speech_end_s(pcm))})
-        await line.elder.said()
         if len(rows) % 10 == 0 or len(rows) == total:
             print(f"\r  {kind}: {len(rows)}/{total} through the telephone", end="", flush=True)
+    if line.over.is_set():
+        print(f"\n  {kind}: a call ended before everything was said, by {line.elder.ended_by or 'its AGI'}", flush=True)
 
 
 async def through_the_line(kind: str, said: Sequence[Said], callers: int, model_dir: Path) -> list[dict[str, Any]]:
@@ -201,6 +227,7 @@ async def through_the_line(kind: str, said: Sequence[Said], callers: int, model_
             for line in ready:
                 group.create_task(_through(line, kind, work, rows, len(said)))
         print()
+        rows += [{"said": one, "line": LOST[0], "late_s": LOST[1]} for one in work]  # every call has ended
         for line in ready:
             await line.elder.hang_up()
     return rows
@@ -209,7 +236,7 @@ async def through_the_line(kind: str, said: Sequence[Said], callers: int, model_
 def by_file(model_dir: Path, said: Sequence[Said]) -> dict[Said, str]:
     from ivr.speech.vosk_ear import VoskRecogniser
 
-    vosk = VoskRecogniser(model_dir)
+    vosk = VoskRecogniser(model_dir, dictates("auto", examine_model(model_dir)))  # as the workers do
     found: dict[Said, str] = {}
     for n, one in enumerate(said, 1):
         ids = ids_of(vosk, load_grammar(one.grammar), sound(one.one))
@@ -223,22 +250,38 @@ def by_file(model_dir: Path, said: Sequence[Said]) -> dict[Said, str]:
 def compared(filed: dict[Said, str], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One kind of line against the file."""
     line = {row["said"]: row["line"] for row in rows}
-    own, strange = [one for one in filed if one.own], [one for one in filed if not one.own]
-    ok_file, ok_line = (sum(right(one, found[one]) for one in own) for found in (filed, line))
+    total = _counts(filed, line, list(filed))
     times = [row["late_s"] for row in rows if row["line"] and right(row["said"], row["line"])]
     short = [row["late_s"] for row in rows
              if right(row["said"], row["line"]) and load_grammar(row["said"].grammar).whole]  # fmt: skip
     return {
-        "utterances": len(own), "understood_by_file": ok_file, "understood_by_line": ok_line,
-        "ratio": round(ok_line / ok_file, 3) if ok_file else None,
-        "same_outcome": sum(filed[one] == line[one] for one in own),
-        "others": len(strange), "false_by_file": sum(right(one, filed[one]) for one in strange),
-        "false_by_line": sum(right(one, line[one]) for one in strange),
+        **total,
+        "ratio": (
+            round(total["understood_by_line"] / total["understood_by_file"], 3) if total["understood_by_file"] else None
+        ),
+        "same_outcome": sum(filed[one] == line[one] for one in filed if one.own),
+        "by_grammar": {
+            name: _counts(filed, line, [one for one in filed if one.grammar == name])
+            for name in dict.fromkeys(one.grammar for one in filed)
+        },
         "lost": sum(value == "lost" for value in line.values()),
         "end_of_speech_to_outcome_s": {"all": _spread(times), "whole_answers": _spread(short)},
         "differ": [f"{one.one.voice} {one.grammar} {one.one.text}: {filed[one] or '∅'} / {line[one] or '∅'}"
                    for one in filed if filed[one] != line[one]],
     }  # fmt: skip
+
+
+def _counts(filed: dict[Said, str], line: dict[Said, str], which: Sequence[Said]) -> dict[str, int]:
+    """Of its own answers those understood, of what strangers say those taken for an answer."""
+    own, strange = [one for one in which if one.own], [one for one in which if not one.own]
+    return {
+        "utterances": len(own),
+        "understood_by_file": sum(right(one, filed[one]) for one in own),
+        "understood_by_line": sum(right(one, line[one]) for one in own),
+        "others": len(strange),
+        "false_by_file": sum(right(one, filed[one]) for one in strange),
+        "false_by_line": sum(right(one, line[one]) for one in strange),
+    }
 
 
 def _spread(times: Sequence[float]) -> dict[str, float]:
@@ -251,10 +294,9 @@ async def run(
     model_dir: Path, *, quick: bool, callers: int = CALLERS, every: int = 1, kinds: Sequence[str] = LINES
 ) -> dict[str, Any]:
     """By file and on each kind of line. `every`: each nth utterance only."""
+    if why := no_audio():
+        return {"missing": why}
     said = what_is_said(here([*phrases(ESPEAK_VOICES), *phrases(KOKORO_VOICES)])[:: 9 if quick else every])
-    if not said:
-        print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
-        return {"missing": "audio"}
     filed = await asyncio.to_thread(by_file, model_dir, said)
     result: dict[str, Any] = {"model": model_dir.name, "callers": callers, "lines": {}}
     for kind in kinds:

@@ -1,6 +1,7 @@
 """Streams a core: callers who talk without end, through SIP, Asterisk, AEAP and worker, against the bare library.
 
-Both hear the same sound with the same grammar, in turn, block by block; what each process used is read from /proc.
+Both hear the same sound with the same grammar, in turn, block by block; what each process used is read from /proc, and
+so is the memory of the worker, with nobody in it and with all of them talking.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bench import proc
 from bench.speech import here
 from bench.speech_channel import telephone
 from bench.speech_line import ListeningPost, post
-from bench.speech_material import ESPEAK_VOICES, read, talk
+from bench.speech_material import ESPEAK_VOICES, no_audio, read, talk
 from ivr.asterisk.agi_call import AgiCall
 from ivr.asterisk.fastagi import AgiServer, AgiSession
 from ivr.asterisk.listening import AgiListener
@@ -37,11 +38,14 @@ TARGET = 0.85
 _BARE = """
 import sys, time
 from pathlib import Path
+from ivr.speech.dictation import dictates
 from ivr.speech.grammar import load_grammar
+from ivr.speech.models import examine_model
 from ivr.speech.vosk_ear import VoskRecogniser
 piece, order = 1600, sys.argv[2]
 lines = [Path(name).read_bytes() for name in sys.argv[3:]]
-recogniser, grammar = VoskRecogniser(Path(sys.argv[1])), load_grammar("listen")
+model, grammar = Path(sys.argv[1]), load_grammar("listen")
+recogniser = VoskRecogniser(model, dictates("auto", examine_model(model)))
 recogniser.open(grammar).feed(lines[0][: 40 * piece])
 ears = [recogniser.open(grammar) for _ in lines]
 began, clock = time.process_time(), time.monotonic()
@@ -98,15 +102,17 @@ async def run(
     """Interleaved blocks; the median of each side."""
     if quick:
         blocks, seconds, streams = 2, 10.0, 3
-    if not here(talk(ESPEAK_VOICES)):
-        print("  没有测试语音 no audio to measure with: python -m bench.speech_material", flush=True)
-        return {"missing": "audio"}
+    if why := no_audio():
+        return {"missing": why}
     phone: list[dict[str, float]] = []
+    full: list[tuple[int, int]] = []
     library: dict[str, list[float]] = {order: [] for order in ORDERS}
     async with (
         post(streams, IVR_SPEECH_MODEL_DIR=str(model_dir), IVR_SPEECH_SLOTS=str(streams + 2)) as (system, town),
         AgiServer(system.settings.agi_port, listen),
     ):
+        await _worker(system)
+        empty = proc.memory_kb(system.speech_worker())
         elders = [await town.call(f"0215000{n:04}", system.settings.hotline_number) for n in range(streams)]
         for elder in elders:
             await elder.answered()
@@ -125,6 +131,7 @@ async def run(
             began = time.monotonic()
             await asyncio.sleep(seconds - 1)
             took = time.monotonic() - began
+            full.append(proc.memory_kb(pids["worker"]))
             used = {name: (proc.cpu_ms(pid) - before[name]) / 1000 / took / streams for name, pid in pids.items()}
             for elder in elders:
                 await elder.said()
@@ -148,12 +155,24 @@ async def run(
         "bare_streams_per_core": round(1 / live, 1), "line_streams_per_core": round(1 / all_of_it, 1),
         "ratio": round(live / all_of_it, 3),
         "ratio_of_each": {order: round(value / all_of_it, 3) for order, value in alone.items()},
+        "memory": worker_memory(empty, full, streams),
         "dropped_s": [round(one["dropped_s"], 1) for one in phone],
         "lag_p95_s": max(one["lag_p95_s"] for one in phone),
         "blocks_seen": [{name: round(value, 4) for name, value in one.items()} for one in phone], "library": library,
     }  # fmt: skip
     print(f"  {result}", flush=True)
     return result
+
+
+def worker_memory(empty: tuple[int, int], full: Sequence[tuple[int, int]], streams: int) -> dict[str, float]:
+    """MB of one worker process, from (RSS, PSS) in kB: with its model and no stream, with all of them (the most that
+    was seen), and what one stream adds, among it its share of what the first brings for all."""
+    rss, pss = (max(one[n] for one in full) for n in (0, 1))
+    return {
+        "empty_rss_mb": round(empty[0] / 1024, 1), "empty_pss_mb": round(empty[1] / 1024, 1),
+        "full_rss_mb": round(rss / 1024, 1), "full_pss_mb": round(pss / 1024, 1),
+        "stream_mb": round((pss - empty[1]) / 1024 / streams, 2),
+    }  # fmt: skip
 
 
 async def _worker(system: ListeningPost) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -52,7 +52,8 @@ def false_alarms(recogniser: Recogniser, said: Sequence[Utterance]) -> dict[str,
             )
     print()
     return {
-        "sentences": len(said), "minutes": round(seconds / 60, 1), "false_alarms": len(alarms), "services": services,
+        "sentences": len(said), "seconds": seconds, "minutes": round(seconds / 60, 1),
+        "false_alarms": len(alarms), "services": services,
         "per_hour": round(len(alarms) / seconds * 3600, 1) if seconds else None, "which": alarms,
     }  # fmt: skip
 
@@ -75,8 +76,19 @@ def read_aloud(recogniser: Recogniser, said: Iterable[Utterance]) -> dict[str, A
     return rows
 
 
-def run(engines: dict[str, Recogniser], *, quick: bool) -> dict[str, Any]:
-    """What has been made (bench/speech_material.py), voices of one kind together."""
+def either(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The sentences that any of these engines took for distress."""
+    alarms = {which.partition("→")[0]: which for row in rows for which in row["which"]}
+    seconds = rows[0]["seconds"]
+    return rows[0] | {
+        "false_alarms": len(alarms), "which": list(alarms.values()), "services": max(row["services"] for row in rows),
+        "per_hour": round(len(alarms) / seconds * 3600, 1) if seconds else None,
+    }  # fmt: skip
+
+
+def run(engines: dict[str, Recogniser], together: Mapping[str, Sequence[str]], *, quick: bool) -> dict[str, Any]:
+    """What has been made (bench/speech_material.py), voices of one kind together. `together`: engines of which either
+    may raise."""
     results: dict[str, Any] = {}
     for kind, voices in (("espeak", ESPEAK_VOICES), ("kokoro", KOKORO_VOICES)):
         every = kind == "espeak"
@@ -87,6 +99,9 @@ def run(engines: dict[str, Recogniser], *, quick: bool) -> dict[str, Any]:
             if ordinary:
                 print(f"  {kind}, {name}: everyday talk", flush=True)
                 row[f"false alarms, {name}"] = false_alarms(engine, ordinary)
+        if ordinary:
+            for name, both in together.items():
+                row[f"false alarms, {name}"] = either([row[f"false alarms, {one}"] for one in both])
         if spoken:
             row["numbers"] = read_aloud(engines["vosk"], spoken)
             for group, one in row["numbers"].items():

@@ -281,6 +281,7 @@ def report_speech(settings: Settings) -> str:
 
 
 def _speech(settings: Settings) -> Iterator[Finding]:
+    from ivr.speech.dictation import told
     from ivr.speech.models import CARRIED, search
 
     model, problems = search(settings)
@@ -300,7 +301,10 @@ def _speech(settings: Settings) -> Iterator[Finding]:
             f"speech model: the small one that is carried ({model.path}); ivr model install fetches the official one",
         )
     else:
-        yield Finding(OK, f"语音识别模型：{model.name}（{model.path}）", f"speech model: {model.name} ({model.path})")
+        zh, en = told(settings.speech_dictation, model)
+        yield Finding(
+            OK, f"语音识别模型：{model.name}（{model.path}）{zh}", f"speech model: {model.name} ({model.path}){en}"
+        )
     if not model.takes_grammar:
         yield Finding(
             WARNING,

@@ -15,6 +15,7 @@ from ivr.asterisk.link import AsteriskLink, Item
 from ivr.asterisk.listening import WaitingEars
 from ivr.asterisk.node import AsteriskNode
 from ivr.asterisk.steps import Steps
+from ivr.asterisk.trunks import FIRST, SECOND, Trunks
 from ivr.clock import clock
 from ivr.domain.cascade import CascadePolicy
 from ivr.domain.offer import OfferPolicy
@@ -24,6 +25,7 @@ from ivr.domain.recall import RecallPolicy
 from ivr.domain.redial import RedialPolicy
 from ivr.domain.staffing import StaffingPolicy
 from ivr.domain.storm import StormPolicy
+from ivr.domain.wishes import WishPolicy
 from ivr.errors import StartError
 from ivr.push.client import HttpPusher
 from ivr.record.shelf import Shelf
@@ -40,6 +42,7 @@ from ivr.services.storm_desk import StormDesk
 from ivr.services.ticket_desk import TicketDesk
 from ivr.services.triage_desk import TriageDesk
 from ivr.settings import Settings
+from ivr.speech.models import NO_MODEL, find_model
 from ivr.speech.status import SpeechStatus
 from ivr.store.calls import SqlCalls
 from ivr.store.db import Store
@@ -93,6 +96,8 @@ class Engine:
             self.link, legs, calls, seats,
             trunk_caller_id=settings.trunk_caller_id, parked_wait_s=settings.parked_wait_s, ears=ears,
         )  # fmt: skip
+        asked = (FIRST, SECOND) if settings.second_trunk_host else (FIRST,) if settings.trunk_asked_s else ()
+        self.trunks = Trunks(self.link, asked, self.node.take_back)
         storm_policy = StormPolicy(
             waiting_per_seat=settings.storm_waiting_per_seat,
             alarms_per_min=settings.storm_alarms_per_min,
@@ -109,16 +114,24 @@ class Engine:
             self.node,
             RunnerPolicy(
                 CascadePolicy(
-                    settings.family_parallel, settings.family_rounds, by_agent=settings.family_start == "agent"
+                    settings.family_parallel,
+                    settings.family_rounds,
+                    by_agent=settings.family_start == "agent",
+                    agent_patience_s=settings.family_agent_patience_s,
                 ),
                 _staffing(settings),
                 duty_phone=settings.duty_phone,
                 family_ring_s=settings.family_ring_s,
                 agent_ring_s=settings.agent_ring_s,
-                recall=RecallPolicy(every_s=settings.recall_every_s, again_s=settings.recall_again_s),
+                recall=RecallPolicy(
+                    every_s=settings.recall_every_s, again_s=settings.recall_again_s, missed=settings.recall_missed
+                ),
                 redial=RedialPolicy(
                     first_after_s=settings.redial_first_s,
                     tries=settings.redial_tries,
+                    pause_s=settings.redial_pause_s,
+                    ring_s=settings.redial_ring_s,
+                    later_every_s=settings.redial_later_s,
                     everybody_after_s=settings.everybody_after_s,
                     propose_after_s=settings.propose_ambulance_s,
                 ),
@@ -127,8 +140,11 @@ class Engine:
             calls,
             gate=self.storm,
             helpers=HelperRound(
-                SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint)),
-                OfferPolicy(next_after_s=settings.worker_offer_s),
+                SqlWishes(store, tries=settings.wish_tries, push_to_ambulance=bool(settings.ambulance_endpoint)),
+                OfferPolicy(
+                    next_after_s=settings.worker_offer_s, rounds=settings.worker_rounds, most=settings.workers_most
+                ),
+                policy=WishPolicy(tries=settings.wish_tries),
                 always=settings.offer_worker == "always",
                 ambulance=settings.ambulance_number,
                 may_offer=settings.offer_worker != "never",
@@ -248,6 +264,7 @@ class Engine:
                 "ami": "up" if self.link.is_up else "down",
                 "agi_sessions": self.agi.sessions,
                 "devices": self.node.devices.all(),
+                "trunk": self.trunks.state(),
             }
             temporary = path.with_suffix(".new")
             try:
@@ -269,6 +286,7 @@ class Engine:
             group.create_task(self.node.run(), name="asterisk-audit")
             group.create_task(self.runner.run(), name="incidents")
             group.create_task(self.storm.run(), name="storm")
+            group.create_task(self.trunks.run(), name="trunks")
             group.create_task(self.follow_journal(seen), name="journal")
             group.create_task(self.spool.run(), name="spool")
             group.create_task(self.packages.run(), name="packages")
@@ -279,6 +297,9 @@ class Engine:
 def _staffing(settings: Settings) -> StaffingPolicy:
     return StaffingPolicy(
         break_in_s=settings.break_in_s or None,
+        unanswered_break_in_s=settings.unanswered_break_in_s,
+        duty_after_s=settings.duty_after_s,
+        hospital_tries=settings.wish_tries,
         supervisor_after_s=settings.supervisor_after_s,
         on_call_after_s=settings.on_call_after_s,
         hospital_after_s=settings.hospital_after_s,
@@ -287,8 +308,15 @@ def _staffing(settings: Settings) -> StaffingPolicy:
     )
 
 
+def tell_of_speech(settings: Settings) -> None:
+    """Without a model the supervisor starts no speech part: nobody else would put it into a log."""
+    if find_model(settings) is None:
+        log.warning(NO_MODEL)
+
+
 async def main(settings: Settings) -> None:
     """`ivr engine`."""
+    tell_of_speech(settings)
     async with Store(settings.effective_database_url, name="engine") as store:
         engine = Engine(settings, store)
         with contextlib.suppress(Exception):

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     trunk_host: str = "127.0.0.1"
     trunk_port: Port = 5090
     """Calls from this host *and* port are the trunk's; calls out go to sip:NUMBER@host:port."""
+    trunk_qualify_s: Annotated[int, Field(ge=0, le=300)] = 0
+    """The trunk is asked by OPTIONS so often, and the console says when it does not answer. 0: not asked, except where
+    there is a second one: then every 2 s. A provider that answers no OPTIONS at all must not be asked."""
+    second_trunk_host: str = ""
+    """A second trunk: calls go out by it while the first does not answer, and come in by both. Empty: none."""
+    second_trunk_port: Port = 5060
     trunk_caller_id: str = "12349"
     """Caller ID that the family sees."""
     duty_phone: str = ""
@@ -84,12 +90,20 @@ class Settings(BaseSettings):
     family_rounds: Annotated[int, Field(ge=1, le=10)] = 2
     family_start: Literal["alarm", "agent"] = "alarm"
     """Who starts dialling the relatives: the alarm itself, or the agent's word (and by itself when none has come)."""
+    family_agent_patience_s: Annotated[int, Field(ge=0, le=600)] = 20
+    """With `family_start = "agent"`: no agent has come for so long, and the relatives are dialled after all."""
     family_join: Literal["all", "first"] = "all"
     """Who of the relatives may come into the room: all who accept, or the first only."""
     offer_worker: Literal["never", "on_request", "always"] = "on_request"
     """Whether a care worker is offered the way by phone: never, when somebody asks for it, or for every incident."""
     worker_offer_s: Annotated[int, Field(ge=5, le=600)] = 60
     """The next worker is rung when one has not accepted after this long."""
+    worker_rounds: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often each worker is asked by one offer."""
+    workers_most: Annotated[int, Field(ge=1, le=100)] = 8
+    """How many of the ranking are asked."""
+    wish_tries: Annotated[int, Field(ge=1, le=10)] = 3
+    """A leg that a person wants is dialled so often when nobody comes to the phone."""
     helper_ring_s: Annotated[int, Field(ge=1, le=120)] = 30
     """Workers, hospitals and 120 ring this long."""
     ambulance_number: Annotated[str, Field(pattern=r"^([0-9]{3,15})?$")] = ""
@@ -108,6 +122,10 @@ class Settings(BaseSettings):
     duty_ring_s: Annotated[int, Field(ge=1, le=120)] = 40
     break_in_s: Annotated[float, Field(ge=0, le=60)] = 3
     """An emergency that finds no free agent takes, after this, the one on the least urgent ordinary call. 0: never."""
+    unanswered_break_in_s: Annotated[float, Field(ge=0, le=120)] = 10
+    """The same when agents ring for so long and none comes."""
+    duty_after_s: Annotated[float, Field(ge=0, le=120)] = 20
+    """Agents ring for so long before the duty phone joins; what follows (supervisors …) counts from then."""
     parked_wait_s: Annotated[int, Field(ge=0, le=600)] = 60
     """How long a caller who was parked by that waits for the same agent alone; then whoever is free first."""
     supervisor_phones: str = ""
@@ -122,13 +140,22 @@ class Settings(BaseSettings):
     """An elder whose emergency line was cut, or who pressed and hung up, is called again after this."""
     redial_tries: Annotated[int, Field(ge=1, le=10)] = 3
     """So often at once; then once a minute, and everybody of the family is dialled at the same time."""
+    redial_pause_s: Annotated[float, Field(ge=1, le=60)] = 3
+    """Between the end of one of these calls and the next."""
+    redial_ring_s: Annotated[int, Field(ge=5, le=60)] = 15
+    redial_later_s: Annotated[int, Field(ge=10, le=3600)] = 60
+    """After those tries: so often."""
     everybody_after_s: Annotated[float, Field(ge=0, le=600)] = 90
     propose_ambulance_s: Annotated[float, Field(ge=0, le=900)] = 120
     """Without contact for so long, 120 is proposed to the agent."""
     recall_every_s: Annotated[int, Field(ge=10, le=3600)] = 300
     """While help is on its way the elder is called again so often, until somebody is at the door."""
     recall_again_s: Annotated[int, Field(ge=5, le=600)] = 60
-    """… after so many seconds when he did not answer; twice in a row is as bad as a word of distress."""
+    """… after so many seconds when he did not answer."""
+    recall_missed: Annotated[int, Field(ge=1, le=10)] = 2
+    """So often unanswered in a row is as bad as a word of distress."""
+    close_reason_min: Annotated[int, Field(ge=1, le=200)] = 6
+    """Characters of the reason for closing an incident without an arrival."""
     queue_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 180
     """A routine caller waits at most this long in the queue; then the duty phone, then a promised call-back."""
     engine_hang_s: Annotated[float, Field(ge=2)] = 20.0
@@ -146,6 +173,10 @@ class Settings(BaseSettings):
     """Streams that one worker hears at once; beyond, calls go on with keys and a person."""
     speech_slots_for_emergencies: Annotated[int, Field(ge=0, le=199)] = 3
     """Of these, how many are kept for calls of an emergency."""
+    speech_dictation: Literal["auto", "never", "always"] = "auto"
+    """Whether the model writes down whole sentences, in which words are then looked for, instead of hearing a closed
+    list. auto: while somebody waits, unless the model is the carried one; always: in every turn that looks for a word
+    in a sentence, so also when somebody is asked what he needs. A model that ignores lists always dictates."""
     speech_second_ear: bool = False
     """A caller who waits is heard by a second engine too, which finds distress inside sentences (docs/speech.md). One
     process more: 446 MB, 0.4 of a core while somebody speaks. Needs the extra `second-ear`; without it calls go on."""
@@ -227,6 +258,11 @@ class Settings(BaseSettings):
     @cached_property
     def effective_database_url(self) -> str:
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve()}/yinling.db"
+
+    @property
+    def trunk_asked_s(self) -> int:
+        """Seconds between two OPTIONS to a trunk; 0: never."""
+        return self.trunk_qualify_s or (2 if self.second_trunk_host else 0)
 
     @property
     def asterisk_dir(self) -> Path:

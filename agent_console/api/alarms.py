@@ -6,11 +6,13 @@ import asyncio
 import time
 from datetime import UTC
 
+from aiohttp import web
+
 from agent_console.api.endpoint import Answer, Ask
 from agent_console.api.ids import need_ulid
 from agent_console.api.models import AlarmIn, CloseIn, FamilyIn, IncidentQuery
 from agent_console.api.shapes import IncidentOut, Incidents, RaisedOut
-from agent_console.keys import INCIDENTS, LOOKS, READER
+from agent_console.keys import INCIDENTS, LOOKS, READER, SETTINGS
 from agent_console.queries import incidents
 from agent_console.validation import Refused
 from ivr.domain.cascade import Family
@@ -37,7 +39,7 @@ async def raise_alarm(ask: Ask) -> Answer:
                 at=new.at.astimezone(UTC) if new.at else None,
                 note=new.note,
                 location=new.location,
-                idempotency_key=ask.signed.key_for(new.idempotency_key) if ask.signed else new.idempotency_key,
+                idempotency_key=(ask.signed or ask.who).key_for(new.idempotency_key),
                 sent_at=ask.signed.sent_at if ask.signed else None,
             ),
         )
@@ -85,7 +87,7 @@ async def close_incident(ask: Ask) -> Answer:
     except AlreadyClosed:
         raise Refused(409, "already_closed", "事件已经关闭。", "The incident is closed already.") from None
     except NotArrived:
-        raise not_arrived() from None
+        raise not_arrived(ask.app) from None
     return 200, await _find(ask, incident_id)
 
 
@@ -105,12 +107,15 @@ async def family(ask: Ask) -> Answer:
     return 200, await _find(ask, incident_id)
 
 
-def not_arrived() -> Refused:
+def not_arrived(app: web.Application) -> Refused:
+    """One sentence, for a closing of one and of many."""
+    least = app[SETTINGS].close_reason_min
     return Refused(
         422,
         "not_arrived",
-        "已派人但没有到场记录：请写明为什么可以关闭（至少六个字）。",
-        "somebody was sent and nobody has arrived: explain why it can be closed (at least 6 characters).",
+        f"没有到场记录：请写明为什么可以关闭（至少 {least} 个字，不能只是重复的字）。",
+        "Nobody is known to have arrived: explain why it can be closed "
+        f"(at least {least} characters, not one over and over).",
         "reason",
     )
 

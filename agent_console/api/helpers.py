@@ -9,13 +9,14 @@ from datetime import UTC
 
 from agent_console.api.endpoint import Answer, Ask
 from agent_console.api.ids import need_ulid, need_word
-from agent_console.api.models import ArrivedIn, BindIn, HelperQuery, LegIn, SendIn
+from agent_console.api.models import ArrivedIn, BindIn, HelperQuery, LegIn, PackageIn, SendIn
 from agent_console.api.shapes import BoundOut, IncidentOut, SendOut
-from agent_console.keys import HELPERS, READER, SETTINGS
-from agent_console.queries import helpers, incidents
+from agent_console.keys import HELPERS, OUTBOX, READER, SETTINGS
+from agent_console.queries import helpers, incidents, offers
 from agent_console.validation import Refused
 from agent_console.who import Principal
-from ivr.domain.incident import AlreadyClosed, UnknownElder, UnknownIncident
+from ivr.domain.incident import AlreadyClosed, Role, UnknownElder, UnknownIncident
+from ivr.services.packages import AMBULANCE
 
 
 async def list_helpers(ask: Ask) -> Answer:
@@ -36,16 +37,7 @@ async def want_leg(ask: Ask) -> Answer:
 
 async def wish(ask: Ask, incident_id: str, body: LegIn) -> tuple[str, bool]:
     """For API and pages: (leg's id, whether that wish lives already)."""
-    target = await ask.app[READER].read(
-        helpers.target,
-        incident_id,
-        body.role,
-        body.worker_no if body.role == "worker" else body.hospital,
-        body.phone,
-        ask.app[SETTINGS].ambulance_number,
-    )
-    if target is None:
-        raise _nobody(body)
+    target = await (_elder(ask, incident_id, body) if body.role == "elder" else _listed(ask, incident_id, body))
     try:
         wanted = await ask.app[HELPERS].want(
             incident_id,
@@ -62,6 +54,41 @@ async def wish(ask: Ask, incident_id: str, body: LegIn) -> tuple[str, bool]:
     return wanted.leg_id, wanted.repeated
 
 
+async def _elder(ask: Ask, incident_id: str, body: LegIn) -> helpers.Target:
+    """He is called back: a line that was cut in mid-talk is a person's to decide about, no machine dials it again."""
+    line = await ask.app[READER].read(helpers.elder_line, incident_id)
+    if line is None:
+        raise not_found()
+    if line.is_open:
+        raise Refused(409, "on_the_line", "老人已经在线上，不用再拨。", "The elder is on the line already.", "role")
+    if body.phone and body.phone not in line.phones:
+        raise _nobody(body)
+    phone = body.phone or line.phone
+    if phone is None:
+        raise Refused(
+            422,
+            "no_number",
+            "不知道老人的号码：来电没有显示，档案里也没有可以拨的。",
+            "No number of the elder is known: his call showed none, and the file has none that can be dialled.",
+            "phone",
+        )
+    return helpers.Target(Role.ELDER, phone, line.name)
+
+
+async def _listed(ask: Ask, incident_id: str, body: LegIn) -> helpers.Target:
+    target = await ask.app[READER].read(
+        helpers.target,
+        incident_id,
+        body.role,
+        body.worker_no if body.role == "worker" else body.hospital,
+        body.phone,
+        ask.app[SETTINGS].ambulance_number,
+    )
+    if target is None:
+        raise _nobody(body)
+    return target
+
+
 async def send_somebody(ask: Ask) -> Answer:
     incident_id = need_ulid(ask.part("id"), not_found)
     body: SendIn = ask.body
@@ -76,6 +103,29 @@ async def send(ask: Ask, incident_id: str, body: SendIn) -> bool:
         )
     try:
         return await ask.app[HELPERS].want_helper(incident_id, by=by(ask.who, body.by), skill=body.skill)
+    except UnknownIncident:
+        raise not_found() from None
+    except AlreadyClosed:
+        raise _closed() from None
+
+
+async def send_package(ask: Ask) -> Answer:
+    incident_id = need_ulid(ask.part("id"), not_found)
+    began = await package(ask, incident_id, ask.body)
+    return 201 if began else 200, await ask.app[READER].read(offers.latest_package, incident_id, AMBULANCE)
+
+
+async def package(ask: Ask, incident_id: str, body: PackageIn) -> bool:
+    """For API and pages. 120 may be reached by data and by no telephone of its own: then this is the only way."""
+    if not ask.app[SETTINGS].ambulance_endpoint:
+        raise Refused(
+            409,
+            "no_endpoint",
+            "没有设置 120 的接收地址（ambulance_endpoint），请用电话告知。",
+            "120 takes no packages here (ambulance_endpoint): tell them by telephone.",
+        )
+    try:
+        return await ask.app[OUTBOX].send_to_ambulance(incident_id, by=by(ask.who, body.by))
     except UnknownIncident:
         raise not_found() from None
     except AlreadyClosed:
@@ -123,14 +173,14 @@ def by(who: Principal, named: str | None) -> str:
 
 
 def _nobody(body: LegIn) -> Refused:
-    field = {"worker": "worker_no", "hospital": "hospital", "family": "phone"}[body.role]
+    field = {"worker": "worker_no", "hospital": "hospital"}.get(body.role, "phone")
     if body.role != "family" and body.phone and not (body.worker_no or body.hospital):
         field = "phone"
     return Refused(
         422,
         "unknown_target",
-        "名单里没有：只能拨打登记过的护理员、医院、该老人的家属，或设置里的 120。",
-        "Nobody on the lists: only registered workers, hospitals, this elder's family, or 120 as set, are dialled.",
+        "名单里没有：只能拨打登记过的护理员、医院、该老人和他的家属，或设置里的 120。",
+        "Nobody on the lists: only registered workers, hospitals, this elder, his family, or 120 as set, are dialled.",
         field,
     )
 

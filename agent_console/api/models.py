@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from agent_console.validation import (
     Line40,
+    Line80,
     OptLine40,
     OptLine60,
     OptLine80,
@@ -96,9 +97,10 @@ class FamilyIn(BaseModel):
 
 
 class LegIn(BaseModel):
-    """Somebody to be called into the incident's room: on a list of ours, or 120 by its number."""
+    """Somebody to be called into the incident's room: on a list of ours, 120 by its number, or the elder himself, where
+    he called from or else at the number in his file."""
 
-    role: Literal["worker", "hospital", "family"]
+    role: Literal["worker", "hospital", "family", "elder"]
     worker_no: OptLine40 = None
     hospital: OptLine200 = None
     phone: Number = None
@@ -106,6 +108,8 @@ class LegIn(BaseModel):
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
+        if self.role == "elder":
+            return self
         named = {"worker": self.worker_no, "hospital": self.hospital, "family": None}[self.role]
         if not (named or self.phone):
             field = {"worker": "worker_no", "hospital": "hospital", "family": "phone"}[self.role]
@@ -113,11 +117,25 @@ class LegIn(BaseModel):
         return self
 
 
+class ElderIn(BaseModel):
+    """Who the elder of an incident is; another one later corrects it."""
+
+    elder_no: Line40
+    by: OptLine80 = None
+
+
 class SendIn(BaseModel):
     """A care worker is offered the way by phone, one after the other."""
 
     by: OptLine80 = None
     skill: OptLine40 = None
+
+
+class PackageIn(BaseModel):
+    """The package is sent though nobody is rung there; a hospital's is sent with the wish for its leg."""
+
+    target: Literal["120"] = "120"
+    by: OptLine80 = None
 
 
 class ArrivedIn(BaseModel):
@@ -193,6 +211,11 @@ class IncidentQuery(Page):
 class HelperQuery(BaseModel):
     skill: OptLine40 = None
     limit: Annotated[int, Field(ge=1, le=2000, description="of workers, and of hospitals")] = 20
+
+
+class ElderQuery(BaseModel):
+    q: Annotated[Line80, Field(description="elder_no, name, pinyin or its initials, 4 digits of a phone, address")]
+    incident: Annotated[OptLine40, Field(description="for whose sake: noted with the search")] = None
 
 
 class TicketQuery(Page):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_console.api import alarms, calls, exports, helpers, models, seats, shapes, storm, system, tickets
+from agent_console.api import alarms, calls, exports, helpers, identity, models, seats, shapes, storm, system, tickets
 from agent_console.api.endpoint import Endpoint
 
 ENDPOINTS = (
@@ -70,11 +70,38 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST",
+        "/incidents/{id}/elder",
+        "指明是哪一位老人；再指另一位即更正 · say who the elder is; another one later corrects it",
+        identity.name_elder,
+        {200: shapes.IncidentOut},
+        body=models.ElderIn,
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "GET",
+        "/elders",
+        "找老人：编号、姓名、拼音、电话、地址 · find an elder by number, name, pinyin, phone or address",
+        identity.search_elders,
+        {200: shapes.Elders},
+        query=models.ElderQuery,
+        refusals=(403, 422, 503),
+    ),
+    Endpoint(
+        "POST",
         "/incidents/{id}/helpers",
         "派人：依次打电话问护理员 · send somebody: workers are asked by phone in turn",
         helpers.send_somebody,
         {201: shapes.SendOut, 200: shapes.SendOut},
         body=models.SendIn,
+        refusals=(404, 409, 422, 503),
+    ),
+    Endpoint(
+        "POST",
+        "/incidents/{id}/packages",
+        "发送资料给 120，不打电话 · send the package to 120, ringing nobody",
+        helpers.send_package,
+        {201: shapes.PackageOut, 200: shapes.PackageOut},
+        body=models.PackageIn,
         refusals=(404, 409, 422, 503),
     ),
     Endpoint(

@@ -72,6 +72,8 @@ class LegOut(BaseModel):
     wanted_at: datetime | None = None
     wanted_by: str | None = None
     worker_no: str | None = None
+    not_his: bool = False
+    """A relative of another elder, dialled before a person said who it is; not dialled again."""
 
 
 class OfferOut(BaseModel):
@@ -152,6 +154,8 @@ class IncidentOut(BaseModel):
     packages: list[PackageOut] = []
     unknown_device: bool = False
     refers_to: str | None = None
+    others_open: list[str] = []
+    """Other open incidents of the same elder: he was named by a person in one of them."""
     place: dict[str, Any] | None = None
     triage: str | None = None
     risk: int = 0
@@ -270,6 +274,14 @@ class CallOut(BaseModel):
 class Incidents(BaseModel):
     items: list[IncidentOut]
     next: str | None
+
+
+class Elders(BaseModel):
+    """Found by a search, best fit first; `left_out` more fit: say more."""
+
+    items: list[ElderOut]
+    next: str | None
+    left_out: int
 
 
 class Calls(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent_console.api.alarms import not_arrived
 from agent_console.api.endpoint import Answer, Ask
 from agent_console.api.models import CloseSafeIn, StormIn
 from agent_console.api.shapes import ClosedOut
@@ -9,6 +10,7 @@ from agent_console.keys import READER, STORMS
 from agent_console.queries import storm
 from agent_console.validation import Refused
 from agent_console.who import Principal
+from ivr.domain.incident import NotArrived
 
 
 def need_boss(who: Principal) -> None:
@@ -39,5 +41,8 @@ async def close_safe(ask: Ask) -> Answer:
     body: CloseSafeIn = ask.body
     need_boss(ask.who)
     by = need_name(ask.who, body.by)
-    closed = await ask.app[STORMS].close_safe(body.ids, by=by, outcome=body.outcome or "safe", reason=body.reason)
+    try:
+        closed = await ask.app[STORMS].close_safe(body.ids, by=by, outcome=body.outcome or "safe", reason=body.reason)
+    except NotArrived:
+        raise not_arrived(ask.app) from None
     return 200, ClosedOut(closed=closed)

@@ -47,6 +47,7 @@ class LiveRender:
         self._engine = EngineSays()
         self._down: tuple[str, ...] = ()
         self._deaf = False
+        self._second_trunk = False
 
     async def check(self) -> tuple[int, set[str]]:
         seq = await self._reader.look(board.last_seq)
@@ -57,9 +58,10 @@ class LiveRender:
         parts = read_parts(self._data_dir, database_ok=True)
         down = tuple(name for name, part in parts.items() if spoils(part))
         deaf = parts["speech"].state == "not_installed"
-        if (down, deaf) != (self._down, self._deaf):
+        second = engine.trunk == "second"
+        if (down, deaf, second) != (self._down, self._deaf, self._second_trunk):
             changed.add("alert")
-        self._engine, self._down, self._deaf = engine, down, deaf
+        self._engine, self._down, self._deaf, self._second_trunk = engine, down, deaf, second
         return seq, changed
 
     async def fragments(self, names: Iterable[str]) -> tuple[int, dict[str, str]]:
@@ -94,6 +96,7 @@ class LiveRender:
                 return {
                     "down": self._down,
                     "deaf": self._deaf,
+                    "second_trunk": self._second_trunk,
                     "ready": ready,
                     "seats": seats_known,
                     "unattended": alone,

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from agent_console.api import endpoint, system
 from agent_console.live.stream import stream
-from agent_console.pages import actions, assets, desk, helpers, login, records
+from agent_console.pages import actions, assets, desk, helpers, identity, login, records
 
 
 def mount(app: web.Application) -> None:
@@ -18,9 +18,12 @@ def mount(app: web.Application) -> None:
     add.add_post("/incidents/{id}/close", actions.close)
     add.add_post("/incidents/{id}/looked", actions.looked)
     add.add_post("/incidents/{id}/family", actions.family)
+    add.add_get("/incidents/{id}/elders", identity.show)
+    add.add_post("/incidents/{id}/elder", identity.name)
     add.add_get("/incidents/{id}/helpers", helpers.show)
     add.add_post("/incidents/{id}/legs", helpers.want)
     add.add_post("/incidents/{id}/send", helpers.send)
+    add.add_post("/incidents/{id}/package", helpers.package)
     add.add_post("/incidents/{id}/arrived", helpers.arrived)
     add.add_post("/seats/{ext}", actions.seat)
     add.add_get("/records", records.show)

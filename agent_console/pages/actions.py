@@ -9,7 +9,7 @@ from agent_console.api.ids import need_ulid, need_word
 from agent_console.api.models import CloseIn, CloseSafeIn, FamilyIn, SeatIn, StormIn
 from agent_console.api.seats import need_seat, no_seat
 from agent_console.api.storm import need_boss
-from agent_console.keys import INCIDENTS, PAGES, SEATS, STORMS
+from agent_console.keys import INCIDENTS, PAGES, SEATS, SETTINGS, STORMS
 from agent_console.pages.desk import desk
 from agent_console.pages.forms import acting_form, is_htmx
 from agent_console.validation import Refused, parse
@@ -27,12 +27,19 @@ async def close(request: web.Request) -> web.Response:
                 incident_id, by=who.name, outcome=body.outcome or "other", reason=body.reason
             )
         except NotArrived:
-            raise not_arrived() from None
+            raise not_arrived(request.app) from None
     except Refused as problem:
         if not is_htmx(request):
             return await desk(request, who, incident_id, problem=problem, typed=form)
         html = request.app[PAGES].part(
-            "close", {"incident_id": incident_id, "csrf": who.csrf, "problem": problem, "typed": form}
+            "close",
+            {
+                "incident_id": incident_id,
+                "csrf": who.csrf,
+                "problem": problem,
+                "typed": form,
+                "reason_min": request.app[SETTINGS].close_reason_min,
+            },
         )
         return web.Response(text=html, status=problem.status, content_type="text/html")
     except UnknownIncident:
@@ -94,7 +101,10 @@ async def close_safe(request: web.Request) -> web.Response:
     who, form = await acting_form(request)
     need_boss(who)
     body = parse(CloseSafeIn, {"reason": form.get("reason")})
-    await request.app[STORMS].close_safe(None, by=who.name, outcome="safe", reason=body.reason)
+    try:
+        await request.app[STORMS].close_safe(None, by=who.name, outcome="safe", reason=body.reason)
+    except NotArrived:
+        raise not_arrived(request.app) from None
     return _done(request, "/")
 
 

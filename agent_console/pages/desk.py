@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from agent_console.api.ids import need_ulid
 from agent_console.api.shapes import IncidentOut
-from agent_console.keys import HUB, LOOKS, PAGES, READER
+from agent_console.keys import HUB, LOOKS, PAGES, READER, SETTINGS
 from agent_console.live.render import names_for
 from agent_console.pages.forms import need_person
+from agent_console.pages.identity import context as naming_context
 from agent_console.pages.sending import context as sending_context
 from agent_console.queries import incidents
 from agent_console.validation import Refused
@@ -42,6 +43,7 @@ async def desk(
             who, elder_no=opened.elder.elder_no if opened.elder else None, incident_id=incident_id
         )
     sending = await sending_context(request, who, incident_id) if opened and who.may_act and incident_id else None
+    naming = await naming_context(request, who, opened) if sending and opened else None
     names = names_for(who, incident_id)
     seq, fragments = await request.app[HUB].current(set(names.values()))
     context: dict[str, Any] = {
@@ -50,6 +52,8 @@ async def desk(
         "live": {event: Markup(fragments[name].html) for event, name in names.items()},  # rendered by us  # noqa: S704
         "opened": opened,
         "sending": sending,
+        "naming": naming,
+        "reason_min": request.app[SETTINGS].close_reason_min,
         "problem": problem,
         "typed": typed or {},
     }

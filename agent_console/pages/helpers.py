@@ -10,7 +10,7 @@ from agent_console.api import helpers as api
 from agent_console.api.endpoint import Ask
 from agent_console.api.helpers import not_found
 from agent_console.api.ids import need_ulid
-from agent_console.api.models import ArrivedIn, LegIn, SendIn
+from agent_console.api.models import ArrivedIn, LegIn, PackageIn, SendIn
 from agent_console.keys import PAGES
 from agent_console.pages.desk import desk
 from agent_console.pages.forms import acting_form, is_htmx, need_person
@@ -31,6 +31,10 @@ async def want(request: web.Request) -> web.Response:
 
 async def send(request: web.Request) -> web.Response:
     return await _act(request, SendIn, api.send)
+
+
+async def package(request: web.Request) -> web.Response:
+    return await _act(request, PackageIn, api.package)
 
 
 async def arrived(request: web.Request) -> web.Response:

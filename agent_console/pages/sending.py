@@ -26,6 +26,7 @@ async def context(
         "incident_id": incident_id,
         "found": found or HelpersOut(items=[], left_out=0),
         "ambulance": settings.ambulance_number,
+        "ambulance_takes_packages": bool(settings.ambulance_endpoint),
         "offer_worker": settings.offer_worker,
         "csrf": who.csrf,
         "problem": problem,

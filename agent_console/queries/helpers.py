@@ -10,11 +10,14 @@ from sqlalchemy import Connection, select
 from agent_console.api.shapes import HelperOut, HelpersOut, LegOut
 from agent_console.eyes import Eyes
 from agent_console.queries import incidents
+from ivr import clock
 from ivr.domain.incident import Role
+from ivr.domain.numbers import is_dialable
 from ivr.domain.ranking import Ranked
 from ivr.services.packages import AMBULANCE
 from ivr.store import helpers
-from ivr.store.tables import contact, hospital, incident, worker
+from ivr.store.incident_view import incident_view
+from ivr.store.tables import alarm, contact, elder, hospital, incident, worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,36 @@ def target(
         select(contact.c.name, contact.c.phone).where(contact.c.elder_no.in_(owners), contact.c.phone == phone).limit(1)
     ).first()
     return Target(Role.FAMILY, row.phone, row.name) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class ElderLine:
+    phone: str | None  # the one to be dialled: where he called from, else his file's
+    phones: frozenset[str]  # all that are known to be his
+    name: str
+    is_open: bool  # he is on the line
+
+
+def elder_line(conn: Connection, incident_id: str) -> ElderLine | None:
+    """None for an incident that is not there."""
+    view = incident_view(conn, incident_id, clock.now())
+    if view is None:
+        return None
+    file = conn.execute(
+        select(elder.c.name, elder.c.phone, elder.c.mobile)
+        .join(incident, incident.c.elder_no == elder.c.elder_no)
+        .where(incident.c.id == incident_id)
+    ).first()
+    called_from = conn.scalars(select(alarm.c.phone).where(alarm.c.incident_id == incident_id)).all()
+    his = {phone for phone in (*called_from, *((file.phone, file.mobile) if file else ())) if phone}
+    # A line that came to us has no time to ring until; it may be in the room any moment.
+    lines = [one for one in view.of(Role.ELDER) if one.live]
+    return ElderLine(
+        phone=view.elder_phone if view.elder_phone and is_dialable(view.elder_phone) else None,
+        phones=frozenset(phone for phone in his if is_dialable(phone)),
+        name=file.name if file else "来电人",
+        is_open=any(one.ring_until is None or one.answered_at or one.accepted_at for one in lines),
+    )
 
 
 def leg(conn: Connection, incident_id: str, leg_id: str, eyes: Eyes) -> LegOut:

@@ -11,13 +11,18 @@ from agent_console.api.shapes import AlarmOut, EventOut, IncidentOut, LegOut
 from agent_console.eyes import Eyes
 from agent_console.queries import elders, offers, storm
 from agent_console.queries.events import event_out
-from ivr.domain.incident import Role
+from ivr.domain.incident import NOT_HIS, Role
 from ivr.store.tables import alarm, event, incident, leg
 
 EVENTS_SHOWN = 1000  # of one incident; a long night has a few hundred
 # Read in every round of live updates; built once, for making a statement costs as much as running it.
 _IDS: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
 _ONE = select(incident).where(incident.c.id == bindparam("id"))
+_OTHERS = (
+    select(incident.c.id)
+    .where(incident.c.elder_no == bindparam("elder_no"), incident.c.state == "open", incident.c.id != bindparam("id"))
+    .order_by(incident.c.id)
+)
 _LEGS = select(leg).where(leg.c.incident_id.in_(_IDS))
 ALARMS = select(alarm).where(alarm.c.incident_id.in_(_IDS)).order_by(alarm.c.id)
 _LATEST = select(event).where(event.c.incident_id.in_(_IDS)).order_by(event.c.seq.desc()).limit(bindparam("most"))
@@ -66,6 +71,8 @@ def one(conn: Connection, incident_id: str, eyes: Eyes, *, events: int = EVENTS_
     found.packages = offers.packages_of(conn, incident_id)
     if row.elder_no:
         found.elder = elders.full(conn, row.elder_no, eyes)
+        his = {"elder_no": row.elder_no, "id": incident_id}
+        found.others_open = list(conn.scalars(_OTHERS, his)) if row.state == "open" else []
     return found
 
 
@@ -99,6 +106,7 @@ def leg_out(row: Any, eyes: Eyes) -> LegOut:
         wanted_at=row.wanted_at,
         wanted_by=row.wanted_by,
         worker_no=row.worker_no,
+        not_his=row.role == Role.FAMILY and row.priority >= NOT_HIS,
     )
 
 

@@ -48,7 +48,7 @@ def parse(raw: bytes, node: str) -> SpooledCall:
         data.get("did", "")[:20],
         normalise(data.get("caller_id")),
     )
-    return SpooledCall(at, arrived, bool(data.get("room")))
+    return SpooledCall(at, arrived, bool(data.get("room") or data.get("cried")))
 
 
 def keep_reserve(folder: Path) -> None:

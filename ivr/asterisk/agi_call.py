@@ -40,6 +40,7 @@ class AgiCall:
     ) -> None:  # fmt: skip
         self._agi = session
         self._ears = ears
+        self._misses = 0
         self._seconds = prompt_seconds
         self.uniqueid = session.env["agi_uniqueid"]
         self.linkedid = session.argument(3) or self.uniqueid
@@ -71,8 +72,11 @@ class AgiCall:
 
     async def ask(self, prompt: str, expect: Expect, *, within_s: float, repeats: int) -> Answer:
         ear = await Ear.open(self._agi, self.renew, self._ears() if expect.grammar else None)
-        question = Question(prompt, self._seconds(prompt), expect, within_s, ear, self.renew, self._ask_by_keys)
-        return await question.ask(repeats)
+        seconds = self._seconds(prompt)
+        question = Question(prompt, seconds, expect, within_s, ear, self.renew, self._ask_by_keys, self._misses)
+        answer = await question.ask(repeats)
+        self._misses = question.misses
+        return answer
 
     async def _ask_by_keys(self, prompt: str, keys: str, within_s: float) -> Answer:
         digit = await self._stream(prompt, keys)
@@ -114,6 +118,9 @@ class AgiCall:
 
     async def ring_duty_phone(self, call_id: str) -> None:
         await self._leave("duty", IVR_CALL=call_id)
+
+    async def enter_lifeline(self) -> None:
+        await self._leave("lifeline", IVR_CRIED="1")
 
     async def hang_up(self) -> None:
         await self._leave("hangup")

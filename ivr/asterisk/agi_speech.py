@@ -28,6 +28,7 @@ SILENT_AFTER_S = 0.8
 UNKNOWN = "unknown"
 """What the workers report for speech that is none of the grammar's phrases."""
 MOST_MISSES = 2
+"""In one call: a question after a failure has one try left."""
 MOST_WRONG_KEYS = 8
 """In one turn; who holds a key down must not keep the prompt from its end."""
 
@@ -112,18 +113,20 @@ class Question:
     ear: Ear | None
     renew: Renew
     by_keys: Callable[[str, str, float], Awaitable[Answer]]
+    misses: int = 0
+    """Failures to understand, those of the call's earlier questions among them."""
 
     async def ask(self, repeats: int) -> Answer:
-        misses = 0
+        before = self.misses
         for _ in range(repeats):
             answer = await self._turn()
             if isinstance(answer, Key | Said):
                 break
-            misses += isinstance(answer, NoMatch)
-            if misses >= MOST_MISSES:
+            self.misses += isinstance(answer, NoMatch)
+            if self.misses > before and self.misses >= MOST_MISSES:
                 break
         else:
-            answer = NoMatch() if misses else NoInput()
+            answer = NoMatch() if self.misses > before else NoInput()
         if self.ear is not None:
             await self.ear.close()
         return answer

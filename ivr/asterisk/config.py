@@ -36,7 +36,7 @@ res_pjsip_nat res_pjsip_rfc3326 res_pjsip_dtmf_info res_pjsip_acl chan_pjsip bri
 bridge_softmix bridge_holding bridge_builtin_features app_dial app_playback
 app_queue app_chanspy app_confbridge app_stack app_senddtmf app_mixmonitor app_exec func_callerid func_channel
 func_strings func_logic func_timeout func_cdr func_global func_devstate res_manager_devicestate
-pbx_config
+func_pjsip_aor func_pjsip_contact pbx_config
 """.split()
 
 # The events the engine acts on; everything else never leaves Asterisk.
@@ -83,7 +83,7 @@ def _checked(settings: Settings, seats: Sequence[SeatLogin]) -> None:
         raise SettingsError(f"setting duty_phone: 3 to 15 digits or empty, got {settings.duty_phone!r}")
     if settings.rtp_end - settings.rtp_start < 20:
         raise SettingsError("settings rtp_start, rtp_end: the range must hold at least 20 ports")
-    for host in ("bind_host", "trunk_host"):
+    for host in ("bind_host", "trunk_host", *(["second_trunk_host"] if settings.second_trunk_host else [])):
         if not re.fullmatch(r"[A-Za-z0-9.\-:\[\]]+", getattr(settings, host)):
             raise SettingsError(f"setting {host}: not an address: {getattr(settings, host)!r}")
     for seat in seats:

@@ -3,7 +3,7 @@
 Runs in a process of its own with pyst2's AGI class (stdin and stdout are Asterisk's). It knows nothing of the rest of
 Yinling, needs no database, and says nothing to the caller: the dialplan speaks.
 
-    lifeline_agi.py SPOOL_DIR DID CALLER_ID LINKEDID ROOM
+    lifeline_agi.py SPOOL_DIR DID CALLER_ID LINKEDID ROOM CRIED
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _on_reserve(reserve: Path, target: Path, text: bytes) -> bool:
 
 def main() -> int:
     spool_dir = Path(sys.argv[1])
-    did, caller_id, linkedid, room = (sys.argv[2:] + [""] * 4)[:4]
+    did, caller_id, linkedid, room, cried = (sys.argv[2:] + [""] * 5)[:5]
     uniqueid = ""
     try:
         # pyst2 writes its arguments to stderr, which is Asterisk's log: a caller's number does not belong there.
@@ -92,6 +92,7 @@ def main() -> int:
             "did": did,
             "caller_id": caller_id,
             "room": room,
+            "cried": cried,
         },
     )
     return 0

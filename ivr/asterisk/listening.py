@@ -96,12 +96,18 @@ class WaitingEars:
     # ---- told by the listening desk
 
     async def move_to_room(self, uniqueid: str, room: str) -> bool:
+        return await self._move(uniqueid, "raised", room)
+
+    async def move_to_lifeline(self, uniqueid: str) -> bool:
+        return await self._move(uniqueid, "cried", "s")
+
+    async def _move(self, uniqueid: str, context: str, extension: str) -> bool:
         for pause in (*MOVE_RETRY_S, None):
             channel = self._waiting.get(uniqueid)
             if channel is None:
                 return False
             try:
-                await self._link.act("Redirect", Channel=channel, Context="raised", Exten=room, Priority="1")
+                await self._link.act("Redirect", Channel=channel, Context=context, Exten=extension, Priority="1")
                 return True
             except AmiRefused:
                 return False

@@ -16,7 +16,8 @@ from ivr.asterisk.link import AsteriskLink, Item, Snapshot
 from ivr.asterisk.listening import WaitingEars, is_listener
 from ivr.asterisk.queue_members import sync_members
 from ivr.asterisk.talks import Talks, extension_of
-from ivr.domain.incident import Role
+from ivr.callflows.call import INTERRUPTED
+from ivr.domain.incident import Outcome, Role
 from ivr.services.ports import BusyWith, Calls, DialDoubtful, DialRefused, Legs, Seats, StoreUnavailable
 from ivr.services.reconcile import place_callers, reconcile
 
@@ -312,6 +313,21 @@ class AsteriskNode:
         log.warning("a parked caller is sent to the queue: Asterisk's own wait did not end")
         with contextlib.suppress(AmiError):
             await self._link.act("Redirect", Channel=uniqueid, Context="parked", Exten=extension, Priority="all")
+
+    async def take_back(self) -> None:
+        """What was sent to a trunk that is gone counts as not made: it is dialled again, by the other one."""
+        for uniqueid in await self._legs.unheard():
+            await self._legs.mark(uniqueid, Outcome.LOST)
+            await self.hang_up(uniqueid)
+
+    async def interrupt(self, uniqueid: str) -> None:
+        """A key that no telephone has ends a prompt at once (`PlayDTMF` with `Receive`, Asterisk 16 and later)."""
+        try:
+            await self._link.act("PlayDTMF", Channel=uniqueid, Digit=INTERRUPTED, Duration="40", Receive="true")
+        except AmiRefused:
+            pass  # gone
+        except AmiError as exc:
+            log.warning("a prompt could not be interrupted: %s", exc)
 
     async def hang_up(self, uniqueid: str) -> None:
         """End a channel by its uniqueid; one that is gone already is no error."""

@@ -10,6 +10,11 @@ class CallerHungUp(Exception):
     """The far end is gone. The one exception of a journey; the runner handles it."""
 
 
+INTERRUPTED = "D"
+"""A key that telephones do not have: `Telephony.interrupt` presses it. A flow that knows what it may mean expects it,
+and looks at the record: who has such a telephone, and presses it, learns nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A digit was pressed."""
@@ -88,7 +93,9 @@ class Call(Protocol):
         """Play and wait for a key or a word; either ends the prompt at once.
 
         Without a recogniser, or when none is free, keys only. Distress is in every grammar: a flow must look for it.
-        After the second failure to understand it is NoMatch, whatever `repeats` says.
+        After the second failure to understand it is NoMatch, whatever `repeats` says; failures are counted over all
+        questions of this call. A flow then leads to a person. One that we dialled cannot: a machine may have answered,
+        and is asked once more by keys alone (`dialled.py`), then it is no acceptance and the search goes on.
         """
         ...
 
@@ -102,6 +109,11 @@ class Call(Protocol):
 
     async def ring_duty_phone(self, call_id: str) -> None:
         """Leave AGI; the dialplan rings the duty phone and comes back as `unanswered` when it fails."""
+        ...
+
+    async def enter_lifeline(self) -> None:
+        """Leave AGI, after a cry for help that could not be put on record: Asterisk alone writes it down as an
+        emergency, speaks, and rings the duty phone."""
         ...
 
     async def hang_up(self) -> None:

@@ -1,15 +1,15 @@
 """What a care worker, a hospital or 120 hears once the telephone is answered. A voicemail answers too: it never counts.
 
-Key 3 tells it again: to the worker the whole, to the hospital name, address and illnesses as far as recorded.
+Key 3 tells a worker all of it again, and a hospital name, address and illnesses as far as recorded. "Say it again" does
+the same for a worker; a hospital hears the first prompt again: names are told after a key only, never for a word.
 """
 
 from __future__ import annotations
 
 from ivr.callflows.call import Call, Expect, Key, Said
+from ivr.callflows.dialled import ACCEPT, Dialled, ask_again
 from ivr.services.incident_desk import IncidentDesk
 
-ACCEPT = "accept"
-"""The grammar of both legs; its ids are `accept` and `decline`."""
 TOLD_AGAIN = 5
 """Whoever presses 3 more often than this plays with the telephone."""
 
@@ -17,29 +17,28 @@ TOLD_AGAIN = 5
 async def worker_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """Who says yes goes there; in the room he hears what it is about."""
     prompt = await desk.worker_prompt(room, speech=call.hears)
-    for _ in range(1 + TOLD_AGAIN):
-        match await call.ask(prompt, Expect("123", ACCEPT), within_s=4, repeats=2):
-            case Key("3"):
-                continue
-            case Key("1") | Said("accept"):
-                await _joins(call, desk, attempt, room, yes="worker/connecting", late="worker/taken")
-            case Key("2") | Said("decline"):
-                await _declines(call, desk, attempt, "worker/declined")
-            case Said(is_distress=True):
-                await call.enter_room(room, "helper")  # as for a relative: to the people there, and no acceptance
-            case _:
-                break
-        return
-    await _nobody(call, desk, attempt, "worker/not_confirmed")
+    match await ask_again(call, prompt, Expect("123", ACCEPT), "worker/press_instead", times=1 + TOLD_AGAIN):
+        case Key("1") | Said("accept"):
+            await _joins(call, desk, attempt, room, yes="worker/connecting", late="worker/taken")
+        case Key("2") | Said("decline"):
+            await _declines(call, desk, attempt, "worker/declined")
+        case Said(is_distress=True):
+            await call.enter_room(room, "helper")  # as for a relative: to the people there, and no acceptance
+        case _:
+            await _nobody(call, desk, attempt, "worker/not_confirmed")
 
 
 async def hospital_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """The name of the elder is told to a person only: after a key, never to a machine that answered."""
-    prompt = "hospital/alarm_say" if call.hears else "hospital/alarm"
+    general = await desk.hospital_prompt(room, speech=call.hears)
+    prompt, dialled = general, Dialled(call, "hospital/press_instead")
     for _ in range(1 + TOLD_AGAIN):
-        match await call.ask(prompt, Expect("123", ACCEPT), within_s=4, repeats=2):
+        match await dialled.ask(prompt, Expect("123", ACCEPT), repeats=2):
             case Key("3"):
                 prompt = await desk.hospital_details(room)
+                continue
+            case Said("again"):
+                prompt = general
                 continue
             case Key("1") | Said("accept"):
                 await _joins(call, desk, attempt, room, yes="hospital/connecting", late="hospital/no_longer")

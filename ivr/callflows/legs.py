@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from ivr.callflows.call import Answer, Call, Expect, Key, NoInput, Said
+from ivr.callflows.call import INTERRUPTED, Call, Expect, Key, Said
+from ivr.callflows.dialled import ACCEPT, ask_again
 from ivr.callflows.recall import recall_leg
 from ivr.services.incident_desk import IncidentDesk
-
-ACCEPT = "accept"
-"""The grammar of both legs below; its ids are `accept`, `decline` and `again`."""
-
-
-TELL_AGAIN = 3
-"""So often "please tell me again" is answered; whoever asks on is no person."""
-
-
-async def ask_again(call: Call, prompt: str, expect: Expect, *, repeats: int) -> Answer:
-    """`call.ask`, where key 3 or "please say it again" plays the prompt once more."""
-    for _ in range(TELL_AGAIN):
-        answer = await call.ask(prompt, expect, within_s=4, repeats=repeats)
-        match answer:
-            case Key("3") | Said("again"):
-                continue
-            case _:
-                return answer
-    return NoInput()
 
 
 async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
@@ -37,23 +19,39 @@ async def agent_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> 
 
 async def duty_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     """The duty phone is anybody's phone: only pressing 1, or saying so, counts."""
-    match await ask_again(call, await desk.duty_prompt(room), Expect("13", ACCEPT), repeats=3):
+    prompt = await desk.duty_prompt(room)
+    match await ask_again(call, prompt, Expect("123", ACCEPT), "duty/press_instead", repeats=3):
         case Key("1") | Said("accept"):
             if await desk.accept_first(attempt):
                 await call.play("duty/connecting")
                 await call.enter_room(room, "helper")
             else:
                 await _too_late(call, desk, attempt)
+        case Key("2") | Said("decline"):
+            await desk.declined(attempt)
+            await call.play("duty/declined")
+            await call.hang_up()
         case Said(is_distress=True):
             await call.enter_room(room, "helper")
         case _:
             await desk.not_confirmed(attempt)
+            await call.play("duty/not_confirmed")
             await call.hang_up()
 
 
 async def family_leg(call: Call, desk: IncidentDesk, attempt: str, room: str) -> None:
     prompt = await desk.family_prompt(room, speech=call.hears)
-    match await ask_again(call, prompt, Expect("123", ACCEPT), repeats=2):
+    answer = await ask_again(call, prompt, Expect("123" + INTERRUPTED, ACCEPT), "family/press_instead")
+    if answer == Key(INTERRUPTED):
+        if await desk.relative_has_come(room):
+            if desk.one_relative:
+                await desk.too_late(attempt)
+                await call.play("family/already_answered")
+                await call.hang_up()
+                return
+            prompt = "family/one_has_come"
+        answer = await ask_again(call, prompt, Expect("123", ACCEPT), "family/press_instead")
+    match answer:
         case Key("1") | Said("accept"):
             refusal = await desk.accept_relative(attempt, room)
             if refusal is None:

@@ -33,5 +33,5 @@ async def listen_to_waiting(listener: Listener, desk: ListeningDesk, uniqueid: s
         if said.is_distress:
             await desk.distress(call, said.meaning, said.score)
             return
-        noted = await desk.heard(call, said.meaning, said.score)
+        noted = await desk.noted(call, said.meaning, said.score)
         saying = "speech/noted" if noted else None

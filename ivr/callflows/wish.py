@@ -5,11 +5,11 @@ from __future__ import annotations
 from ivr.callflows.call import Answer, Call, Expect, Key, NoMatch, Said
 from ivr.services.incident_desk import IncidentDesk
 from ivr.services.listening_desk import ListeningDesk
-from ivr.services.ports import HeardCall
+from ivr.services.ports import HeardCall, StoreUnavailable
 from ivr.services.ticket_desk import TicketDesk
 
 SERVICES = "services"
-YES_NO = "yes_no"
+CALL_BACK = "call_back"
 WITHIN_S = 6
 """After a question. Who has not begun to speak by then is with a person sooner than he would be asked again."""
 
@@ -56,12 +56,12 @@ async def busy_call(
     if not duty_phone:
         await promise_call_back(call, call_id, tickets)
         return
-    match await questions.ask("wish/call_back", "wish/call_back_again", Expect("12", YES_NO)):
+    match await questions.ask("wish/call_back", "wish/call_back_again", Expect("12", CALL_BACK)):
         case Said(is_distress=True) as cry:
             await into_a_room(call, heard, cry, listening, incidents)
-        case Said("yes") | Key("1"):
+        case Said("yes" | "call_back") | Key("1"):
             await promise_call_back(call, call_id, tickets)
-        case _:
+        case _:  # a no, silence, twice not understood; and who says that he waits wants a person
             await to_a_person(call, call_id, tickets, duty_phone=duty_phone)
 
 
@@ -69,7 +69,11 @@ async def into_a_room(
     call: Call, heard: HeardCall, cry: Said, listening: ListeningDesk, incidents: IncidentDesk
 ) -> None:
     """The emergency flow from its second line on: he is answered already."""
-    room = await listening.raise_incident(heard, cry.meaning, cry.score)  # on record before we speak
+    try:
+        room = await listening.raise_incident(heard, cry.meaning, cry.score)  # on record before we speak
+    except StoreUnavailable:
+        await call.enter_lifeline()  # not by failing: the lifeline would take him for an ordinary caller
+        return
     await incidents.accept(call.uniqueid)
     await call.play("speech/help_is_coming")
     await call.enter_room(room, "elder")

@@ -55,6 +55,7 @@ def order(said: Family | None, policy: CascadePolicy, *, attended: bool, waited_
 class CascadeStep:
     dial: tuple[str, ...] = ()  # leg ids
     cancel: tuple[str, ...] = ()
+    inform: tuple[str, ...] = ()  # listen to the alarm while another has come: they are told so
     exhausted: bool = False  # everybody was tried in every round, nobody is being dialled
     look_again_s: float | None = None
 
@@ -67,7 +68,8 @@ def next_step(
     if may is Order.STOP or any(leg.ever_accepted for leg in legs):
         # Who has answered may still accept (or is told of the mistake): only phones that merely ring are stopped.
         ringing = (LegState.DIALLED, LegState.RINGING)
-        return CascadeStep(cancel=tuple(leg.id for leg in live if leg.state in ringing))
+        listening = [] if may is Order.STOP else [leg.id for leg in live if leg.state is LegState.ANSWERED]
+        return CascadeStep(cancel=tuple(leg.id for leg in live if leg.state in ringing), inform=tuple(listening))
     if may is Order.HOLD:
         return CascadeStep()
     candidates = sorted(

@@ -17,6 +17,11 @@ class Role(StrEnum):
     SUPERVISOR = "supervisor"  # the duty phone too: a person of the centre who is not seated
 
 
+NOT_HIS = 1000
+"""Priority, behind every contact's (1 to 999), of a relative who was dialled before it was known that it is another
+family's elder: neither dialled again nor let in."""
+
+
 class LegState(StrEnum):
     WAITING = "waiting"  # on the list, not dialled yet
     DIALLED = "dialled"
@@ -90,7 +95,7 @@ class UnknownIncident(Exception):
 
 
 class NotArrived(Exception):
-    """Somebody was sent, nobody has arrived: closing needs an explanation."""
+    """Nobody is known to have arrived: closing needs an explanation."""
 
 
 class AlreadyClosed(Exception):
@@ -137,6 +142,11 @@ class LegView:
     available: bool = True
     wish: Wish | None = None
 
+    @property
+    def is_not_his(self) -> bool:
+        """A relative of another elder, as a person has found out."""
+        return self.role is Role.FAMILY and self.priority >= NOT_HIS
+
 
 @dataclass(slots=True)
 class IncidentView:
@@ -149,6 +159,8 @@ class IncidentView:
     legs: list[LegView] = field(default_factory=list)
     family: str | None = None
     """`cascade.Family`, as a person said."""
+    cries: int = 0
+    """How often he cried for help again since the family's search began: each is worth another round."""
     elder_lost_since: datetime | None = None
     """His own call ended then; None when he never called, or is on the line."""
     elder_redials: int = 0

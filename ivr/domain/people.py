@@ -28,6 +28,12 @@ class Person:
     has_device: bool = False
     has_family: bool = False
     medical: str | None = None
+    access: str | None = None
+    """How to get in."""
+    relative: tuple[str, str] | None = None
+    """Relation and telephone of the first of the family."""
+    heard: tuple[str, ...] = ()
+    """Meanings of distress heard in the incident, the newest first; only of an incident."""
 
     def __repr__(self) -> str:  # names stay out of logs and tracebacks
         return "Person(…)"

@@ -84,6 +84,7 @@ class Ranked:
     reasons: tuple[str, ...]
     distance_km: float | None
     may_be_offered: bool  # a machine may ring it now by itself
+    serves: bool = False  # a hospital that is contracted for the elder's district
 
 
 def rank_workers(need: Need, workers: Iterable[Worker]) -> list[Ranked]:
@@ -175,8 +176,9 @@ def _ranked_hospital(need: Need, one: Hospital) -> Ranked:
     reasons += _history(one.tried, one.phone)
     may = is_dialable(one.phone) and not _said_no(one.tried)
     return Ranked(
-        Role.HOSPITAL, one.name, one.name, one.phone, tuple(reasons), _measured(need, one.where), may_be_offered=may
-    )
+        Role.HOSPITAL, one.name, one.name, one.phone, tuple(reasons), _measured(need, one.where),
+        may_be_offered=may, serves=_serves(need, one.districts),
+    )  # fmt: skip
 
 
 def _where(need: Need, where: Point | None, districts: Sequence[str | None]) -> list[str]:

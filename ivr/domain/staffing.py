@@ -13,6 +13,7 @@ from datetime import datetime
 
 from ivr.domain.incident import IncidentView, LegState, LegView, Role
 from ivr.domain.recall import is_awaited
+from ivr.domain.wishes import Fate, WishPolicy, fate
 
 _RINGING = (LegState.DIALLED, LegState.RINGING)
 
@@ -29,6 +30,7 @@ class StaffingPolicy:
     supervisor_after_s: float = 5.0  # these three count from when there is no seat at all
     on_call_after_s: float = 10.0
     hospital_after_s: float = 15.0
+    hospital_tries: int = WishPolicy().tries
     supervisors: tuple[str, ...] = ()
     on_call: tuple[str, ...] = ()
 
@@ -101,7 +103,7 @@ def next_step(
     ring = tuple(ext for ext in free if rests[ext] <= 0)
     ringing = bool(ring) or any(leg.live for leg in by_extension.values())
     taken, take_in = _break_in(by_extension, ringing, searched, policy, busy or {}, now)
-    is_seat = ringing or bool(busy)
+    is_seat = ringing or (bool(busy) and policy.break_in_s is not None)  # a seat that nobody may take is none
     base = policy.duty_after_s if ringing else policy.no_seat_duty_after_s
     ladder = policy.duty_after_s if is_seat else 0.0
     phones = {leg.phone: leg for leg in view.of(Role.SUPERVISOR)}
@@ -117,7 +119,7 @@ def next_step(
     supervisors = {p: wait_for(p, ladder + policy.supervisor_after_s) for p in policy.supervisors}
     on_call = {p: wait_for(p, ladder + policy.on_call_after_s) for p in policy.on_call}
     hospital_wait = ladder + policy.hospital_after_s - searched
-    may_hospital = view.hospital_allowed and not any(leg.live or leg.attempts for leg in view.of(Role.HOSPITAL))
+    may_hospital = view.hospital_allowed and not any(_is_hospital(leg, policy) for leg in view.of(Role.HOSPITAL))
     waits = [*rests.values(), duty_wait, *supervisors.values(), *on_call.values(), take_in]
     if may_hospital:
         waits.append(hospital_wait)
@@ -132,6 +134,13 @@ def next_step(
         searching=True,
         look_again_s=min(due, default=None),
     )
+
+
+def _is_hospital(leg: LegView, policy: StaffingPolicy) -> bool:
+    """Rings, has come, or is to be dialled again; one that declined or could not be had makes way for the next."""
+    if leg.live or leg.ever_accepted:
+        return True
+    return leg.wish is not None and fate(leg, policy.hospital_tries) is Fate.OPEN
 
 
 def _break_in(

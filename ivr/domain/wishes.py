@@ -73,3 +73,11 @@ def rest(leg: LegView, pause_s: float, now: datetime) -> float:
 def is_wanted(leg: LegView, policy: WishPolicy) -> bool:
     """A person's wish that is still open: no rule of another policy stops this leg."""
     return leg.wish is not None and leg.wish.offer_id is None and fate(leg, policy.tries) is Fate.OPEN
+
+
+def is_called_for_a_person(leg: LegView, policy: WishPolicy) -> bool:
+    """This call is made because a person asked for it, and not by a rule that dials the same phone."""
+    wish = leg.wish
+    if wish is None or wish.offer_id is not None or not leg.live:
+        return False
+    return not wish.accepted and wish.attempts <= policy.tries

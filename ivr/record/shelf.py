@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
-from ivr.domain.recordings import named
+from ivr.domain.recordings import named, place_of
+
+log = logging.getLogger(__name__)
 
 HEADER = 44
 BYTES_PER_SECOND = 16_000  # 8,000 samples of 16 bits, one channel: Asterisk's `wav`
@@ -41,7 +44,24 @@ class Shelf:
             raise ValueError("not the name of a recording")
         return self.root / file
 
+    def put_away(self) -> None:
+        """Rooms' own recordings into the rooms' folders. Asterisk writes on in one that is moved: it stays the file."""
+        try:
+            beside = [entry.name for entry in self.root.iterdir() if entry.name.startswith("confbridge-")]
+        except OSError:
+            return
+        for name in beside:
+            place = place_of(name)
+            if place is None or (self.root / place).exists():
+                continue
+            try:
+                (self.root / place).parent.mkdir(mode=0o700, exist_ok=True)
+                (self.root / name).rename(self.root / place)
+            except OSError as exc:
+                log.error("a room's recording stays beside its folder for now: %s", exc.strerror)
+
     def rooms(self) -> list[str]:
+        self.put_away()
         try:
             return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir())
         except OSError:
@@ -49,6 +69,7 @@ class Shelf:
 
     def look(self, rooms: Iterable[str]) -> list[Found]:
         """Every recording of these rooms; what cannot be read is left out."""
+        self.put_away()
         found: list[Found] = []
         for room in rooms:
             try:

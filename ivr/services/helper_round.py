@@ -40,7 +40,10 @@ class Wishes(Protocol):
     async def was_offered(self, incident_id: str) -> bool: ...
     async def offer_of(self, incident_id: str) -> Offer | None: ...
     async def candidates(self, incident_id: str, skill: str | None) -> Sequence[Candidate]: ...
-    async def hospital_for(self, incident_id: str) -> tuple[str, str] | None: ...
+    async def hospital_for(
+        self, incident_id: str, *, contracted: bool, without: frozenset[str] = frozenset()
+    ) -> tuple[str, str] | None: ...
+    async def tell_ambulance(self, incident_id: str) -> bool: ...
     async def end_offer(self, offer_id: str, outcome: str) -> None: ...
     async def failed(self, incident_id: str, leg_id: str) -> None: ...
 
@@ -50,6 +53,7 @@ class HelperDeeds:
     dial: tuple[tuple[Role, str, str], ...] = ()  # role, phone, name
     cancel: tuple[str, ...] = ()  # leg ids
     wanted: frozenset[str] = frozenset()  # legs that a person wants: no other rule stops them
+    late: bool = False  # two workers had their time, and none goes: a person is to know
     look_again_s: float | None = None
 
 
@@ -79,13 +83,22 @@ class HelperRound:
         self._offered: set[str] = set()
 
     async def hospital(self, view: IncidentView) -> bool:
-        """Nobody of the centre could be had: the hospital of the district, else 120, is wanted like by a person.
-        False when there is neither."""
-        found = await self._wishes.hospital_for(view.id)
-        name, phone = found or ("120", self._ambulance)
-        if phone:
-            await self._wishes.want(view.id, Role.HOSPITAL, phone, name=name, by="policy")
-        return bool(phone)
+        """Nobody of the centre could be had: the hospital contracted for the district is wanted like by a person; when
+        it cannot be had the next such, then 120, and where there is no number for 120 any other hospital; 120 is sent
+        the package then, where it takes any. Each once. False when there is none (any more)."""
+        tried = frozenset(leg.phone for leg in view.of(Role.HOSPITAL) if leg.attempts)
+        found = await self._wishes.hospital_for(view.id, contracted=True, without=tried)
+        if found is None and self._ambulance and self._ambulance not in tried:
+            found = "120", self._ambulance
+        told = False
+        if found is None and not self._ambulance:
+            told = await self._wishes.tell_ambulance(view.id)
+            found = await self._wishes.hospital_for(view.id, contracted=False, without=tried)
+        if found is None:
+            return told
+        name, phone = found
+        await self._wishes.want(view.id, Role.HOSPITAL, phone, name=name, by="policy")
+        return True
 
     async def worker(self, view: IncidentView) -> None:
         """The elder cannot be reached: a worker is offered the way too, once; not where that is `never`."""
@@ -110,6 +123,7 @@ class HelperRound:
             wished.dial + offered.dial,
             tuple(leg for leg in offered.cancel if leg not in wished.wanted),
             wished.wanted,
+            offered.late,
             min((at for at in (wished.look_again_s, offered.look_again_s) if at is not None), default=None),
         )
 
@@ -154,4 +168,8 @@ class HelperRound:
                 view.id, Role.WORKER, one.phone, name=one.name, by="offer", worker_no=one.worker_no, offer_id=offer.id
             )
             dial = ((Role.WORKER, one.phone, one.name),)
-        return HelperDeeds(dial, step.cancel, look_again_s=step.look_again_s)
+        late_in = 2 * self._offer.next_after_s - (now - offer.since).total_seconds()
+        waits = [seconds for seconds in (step.look_again_s, late_in) if seconds is not None and seconds > 0]
+        return HelperDeeds(
+            dial, step.cancel, late=late_in <= 0 and not step.accepted, look_again_s=min(waits, default=None)
+        )

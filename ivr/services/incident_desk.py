@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ivr import clock
-from ivr.domain import recall
+from ivr.domain import recall, wishes
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
+from ivr.domain.wishes import WishPolicy
 from ivr.services.ports import Calls, Incidents, Legs, Spoken, SpokenHelpers
 
 
@@ -51,6 +52,21 @@ class IncidentDesk:
             return "family/alarm_say" if speech else "family/alarm"
         return await self._spoken.family_alarm(incident_id, speech=speech)
 
+    async def relative_has_come(self, incident_id: str) -> bool:
+        view = await self._legs.view(incident_id, clock.now())
+        return view is not None and any(leg.live and leg.accepted_at for leg in view.of(Role.FAMILY))
+
+    @property
+    def one_relative(self) -> bool:
+        """Only the first of the family comes into the room."""
+        return self._one_relative
+
+    async def hospital_prompt(self, incident_id: str, *, speech: bool = False) -> str:
+        view = await self._legs.view(incident_id, clock.now())
+        if view is not None and view.worse:
+            return "hospital/worse"
+        return "hospital/alarm_say" if speech else "hospital/alarm"
+
     async def duty_prompt(self, incident_id: str) -> str:
         return "duty/emergency" if self._spoken is None else await self._spoken.duty_alarm(incident_id)
 
@@ -72,6 +88,8 @@ class IncidentDesk:
         """Whether we call the elder because somebody is on the way to him; not for a person who waits for him."""
         view = await self._legs.view(incident_id, clock.now())
         if view is None or not recall.is_awaited(view):
+            return False
+        if any(wishes.is_called_for_a_person(leg, WishPolicy()) for leg in view.of(Role.ELDER)):
             return False
         lost = view.elder_lost_since is not None and not view.elder_met
         return not lost and not any(leg.live and leg.accepted_at for leg in view.of(Role.AGENT, Role.SUPERVISOR))

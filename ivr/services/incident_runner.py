@@ -86,6 +86,8 @@ class IncidentRunner:
         self._wake: dict[str, asyncio.Event] = {}
         self._searching: set[str] = set()
         self._unanswered: set[str] = set()
+        self._told: set[str] = set()
+        """Attempts that heard already that another has come; told again after a restart they are told it again."""
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -167,7 +169,7 @@ class IncidentRunner:
             self._now(),
             await self._busy(view) if turn.duty else {},
         )
-        again = redial.RedialStep() if turn.asked_only else redial.next_step(view, policy.redial, self._now())
+        again = redial.RedialStep() if turn.asked_only else redial.next_step(view, self._redial(), self._now())
         recalled = recall.next_step(view, policy.recall, self._now())
         may = self._family_order(view)
         family = self._family(view, may, everybody=again.everybody)
@@ -177,18 +179,22 @@ class IncidentRunner:
         relatives = family.dial[: turn.family]
         if self._gate is not None:
             relatives = relatives[: self._gate.lines_for(view, len(relatives))]
-        stopped = [leg_id for leg_id in family.cancel if leg_id not in helped.wanted]
+        wrong = [leg.id for leg in view.legs if leg.is_not_his and leg.state in (LegState.DIALLED, LegState.RINGING)]
+        stopped = [leg_id for leg_id in (*family.cancel, *wrong) if leg_id not in helped.wanted]
         deeds = [
             *self._call_staff(view, staff, seats),
             *self._call_elder(view, again, recalled),
             *(self._dial(view, Role.FAMILY, by_id[one].phone, policy.family_ring_s) for one in relatives),
             *(self._dial(view, role, phone, policy.helper_ring_s, name) for role, phone, name in helped.dial),
             self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]),
+            self._inform([by_id[one].attempt_id for one in family.inform]),
             self._stop_late(view),
         ]
-        reached = any(leg.ever_accepted for leg in view.of(Role.FAMILY))
+        reached = any(leg.ever_accepted and not leg.is_not_his for leg in view.of(Role.FAMILY))
         if family.exhausted and view.of(Role.FAMILY) and not reached:
             deeds.append(self._incidents.escalated(view.id, "family_not_reached"))
+        if helped.late:
+            deeds.append(self._incidents.escalated(view.id, "worker_late"))
         # No TaskGroup: one that fails would stop the others between their record and their dial.
         with self._gate.dialling(len(relatives)) if self._gate else contextlib.nullcontext():
             results = await asyncio.gather(*deeds, return_exceptions=True)
@@ -222,10 +228,13 @@ class IncidentRunner:
         )
 
     def _family(self, view: IncidentView, may: cascade.Order, *, everybody: bool) -> cascade.CascadeStep:
+        """Each new cry for help, and the moment when everybody is called, is worth a round more: who has been tried as
+        often as it is tried, and did not come, is dialled again."""
         policy = self._policy.family
-        legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone)]
+        legs = [leg for leg in view.of(Role.FAMILY) if is_dialable(leg.phone) and not leg.is_not_his]
         parallel = max(policy.parallel, len(legs)) if everybody else policy.parallel
-        return cascade.next_step(legs, replace(policy, parallel=parallel), may, self._now())
+        rounds = policy.rounds + view.cries + everybody
+        return cascade.next_step(legs, replace(policy, parallel=parallel, rounds=rounds), may, self._now())
 
     def _call_staff(
         self, view: IncidentView, staff: staffing.StaffingStep, seats: Mapping[str, str]
@@ -268,6 +277,10 @@ class IncidentRunner:
         if again.propose_ambulance:
             deeds.append(self._incidents.escalated(view.id, "propose_120"))
         return deeds
+
+    def _redial(self) -> redial.RedialPolicy:
+        storm = self._gate is not None and self._gate.active
+        return replace(self._policy.redial, alone_too=False) if storm else self._policy.redial
 
     def _turn(self, view: IncidentView) -> Turn:
         if self._gate is not None:
@@ -313,6 +326,12 @@ class IncidentRunner:
             await self._legs.ended(attempt, Outcome.FAILED)
         except DialDoubtful:
             log.warning("incident %s: a break-in is in doubt, reconciliation will tell", view.id)
+
+    async def _inform(self, attempts: list[str | None]) -> None:
+        for attempt in attempts:
+            if attempt is not None and attempt not in self._told:
+                self._told.add(attempt)
+                await self._telephony.interrupt(attempt)
 
     async def _stop_late(self, view: IncidentView) -> None:
         now = self._now()

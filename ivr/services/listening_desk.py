@@ -29,18 +29,30 @@ class ListeningDesk:
         await self._heard.heard(call, meaning, score, category=is_wish)
         return is_wish
 
-    async def raise_incident(self, call: HeardCall, meaning: str, score: int) -> str:
-        """A cry for help in an ordinary call: the incident on record, what was heard noted. Returns the room."""
-        raised = await self._incidents.raise_alarm(call_alarm(call.arrived, source="listening"))
+    async def noted(self, call: HeardCall, meaning: str, score: int) -> bool:
+        """As `heard`, where somebody listens on whatever becomes of the note: the next word may be a cry for help."""
         try:
-            await self._heard.became_incident(call, raised.incident_id)
-            await self.heard(call, meaning, score)
+            return await self.heard(call, meaning, score)
         except StoreUnavailable:
-            log.error("what was heard of a call that became an incident could not be noted")
+            log.error("what was heard of a waiting call could not be noted")
+            return False
+
+    async def raise_incident(self, call: HeardCall, meaning: str, score: int) -> str:
+        """A cry for help in an ordinary call: the incident on record, what was heard noted. Returns the room.
+
+        Raises StoreUnavailable: nothing is on record; the lifeline must have him, as an emergency.
+        """
+        raised = await self._incidents.raise_alarm(call_alarm(call.arrived, source="listening"))
+        await self.noted(call, meaning, score)
         return raised.incident_id
 
     async def distress(self, call: HeardCall, meaning: str, score: int) -> None:
         """The incident is on record first, then the caller is moved; people are dialled meanwhile."""
-        room = await self.raise_incident(call, meaning, score)
+        try:
+            room = await self.raise_incident(call, meaning, score)
+        except StoreUnavailable:
+            log.error("a cry for help could not be put on record: the lifeline takes this call")
+            await self._line.move_to_lifeline(call.arrived.uniqueid)
+            return
         if await self._line.move_to_room(call.arrived.uniqueid, room):
             await self._legs.accept(call.arrived.uniqueid, only_first=False)

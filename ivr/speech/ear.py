@@ -33,6 +33,8 @@ class Hypothesis:
     """The engine heard the end of an utterance, or the stream ended. False: more may follow."""
     heard_s: float = 0.0
     """How much of the stream had been heard when this was said: how long a partial result has stood."""
+    dictated: bool = False
+    """Written in the engine's own language, not a grammar's: other characters of the same sound, whole sentences."""
 
     @property
     def empty(self) -> bool:

@@ -12,6 +12,7 @@ from ivr.errors import PlainError
 from ivr.settings import Settings
 
 SETTING, INSTALLED, CARRIED = "setting", "installed", "carried"
+NO_MODEL = "没有语音识别模型，用按键和人工运行 no speech model: the system works with keys and people"
 CARRIED_MODEL = Path(__file__).with_name("model")
 CHOSEN = "chosen"
 """File in `models_dir` that names the folder installed last; a model copied there by hand needs none."""

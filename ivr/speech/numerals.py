@@ -1,6 +1,7 @@
 """Numbers and times as Mandarin speakers say them. Numbers are worked out by cn2an; its only importer.
 
-幺 is one, 洞 zero, 拐 seven, 勾 nine when digits are read one by one; 两 is two.
+A flow is told ids and no words, so a number or a time travels as one: `digits.13800`, `time.20261129.pm.1530`; of a
+time only what was said. 幺 is one, 洞 zero, 拐 seven, 勾 nine when digits are read one by one; 两 is two.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ _PARTS = {
     "凌晨": time(3), "清早": time(7), "早上": time(8), "早晨": time(8), "上午": time(9), "中午": time(12),
     "下午": time(14), "傍晚": time(18), "晚上": time(19), "夜里": time(22), "半夜": time(0),
 }  # fmt: skip
+_PART_IDS = {
+    "凌晨": "small_hours", "清早": "early", "早上": "morning", "早晨": "morning", "上午": "am", "中午": "noon",
+    "下午": "pm", "傍晚": "evening", "晚上": "night", "夜里": "late", "半夜": "midnight",
+}  # fmt: skip
+_TIME_ID = re.compile(r"time(?:\.(?P<day>[0-9]{8}))?(?:\.(?P<part>[a-z][a-z_]*))?(?:\.(?P<at>[0-9]{4}))?")
 _AFTERNOON = ("下午", "傍晚", "晚上", "夜里")
 _NIGHT = ("晚上", "夜里")
 _CLOCK = re.compile(
@@ -107,3 +113,42 @@ def _clock(text: str, part: str | None) -> time | None:
     elif part in ("半夜", "夜里", "晚上") and hour in (12, 24):
         hour = 0
     return time(hour % 24, minute)
+
+
+def meaning_of(first: str, text: str, today: date) -> str | None:
+    """The id that a whole row of entries travels as. `first` is the id of the first of them, a digit's or a time's; it
+    stays where no day or hour is told (`time.any`). None for a row that is too long, or has something else in it."""
+    if len(text) > LONGEST:
+        return None
+    if first.isdigit():
+        digits = parse_digits(text)
+        return f"digits.{digits}" if digits else None
+    if not first.startswith("time."):
+        return first
+    said = parse_time(text, today)
+    if said is None:
+        return first
+    day = f"{said.day:%Y%m%d}" if said.day else ""
+    part = _PART_IDS[said.part] if said.part else ""
+    at = f"{said.at:%H%M}" if said.at else ""
+    return ".".join(piece for piece in ("time", day, part, at) if piece)
+
+
+def digits_in(meaning: str) -> str | None:
+    """What `digits.13800` tells; None for any other id."""
+    kind, _, digits = meaning.partition(".")
+    return digits if kind == "digits" and digits.isascii() and digits.isdigit() else None
+
+
+def time_in(meaning: str) -> SpokenTime | None:
+    """What `time.20261129.pm.1530` tells; None for any other id, `time.any` and its like too."""
+    found = _TIME_ID.fullmatch(meaning)
+    part = next((said for said, name in _PART_IDS.items() if found and name == found["part"]), None)
+    if found is None or meaning == "time" or (found["part"] and part is None):
+        return None
+    try:
+        day = date.fromisoformat(found["day"]) if found["day"] else None
+        at = time(int(found["at"][:2]), int(found["at"][2:])) if found["at"] else None
+    except ValueError:
+        return None
+    return SpokenTime(day, part, at)

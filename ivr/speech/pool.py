@@ -20,7 +20,7 @@ from typing import Any
 
 from ivr.settings import Settings
 from ivr.speech.control import LOOK_S, Pauses, how_it_ended, kill, run_child, starved
-from ivr.speech.models import search
+from ivr.speech.models import NO_MODEL, search
 from ivr.speech.second_keeper import Reachable, SecondKeeper, SecondSays
 from ivr.speech.status import WorkerSays, path_in, write_status
 
@@ -34,7 +34,11 @@ HANG_S = 2.0
 LOADING_S = 120.0
 """The big model takes half a minute from a slow disk."""
 PAUSES_S = (0.1, 0.5, 2.0, 5.0)
+"""Before each new start. A worker that was killed once is back when it has loaded (1.7 s, the small model). One that
+dies of its model, or for want of memory, is tried for ever, since either may be mended: every 5 s that is an eighth of
+a core (0.9 s of 6.7)."""
 HEALTHY_S = 30.0
+"""A worker that lived so long did not die of its model, and the next pause is the first again; as the supervisor's."""
 
 
 @dataclass
@@ -180,7 +184,7 @@ async def main(settings: Settings) -> int:
     for problem in problems:
         log.warning("%s", problem)
     if model is None:
-        log.error("没有语音识别模型，用按键和人工运行 no speech model: the system works with keys and people")
+        log.error(NO_MODEL)
     else:
         log.info("speech model %s (%s)", model.path, model.origin)
     await Pool(settings, model.path if model else None).run()

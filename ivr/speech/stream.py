@@ -33,6 +33,8 @@ MOST_AT_ONCE = 8000
 MOST_PENDING = 80_000
 """Bytes (5 s) that may wait for a thread; beyond, the oldest are dropped: words of 5 s ago help nobody."""
 LONGEST_PROMPT_MS = 600_000
+"""Ten minutes: longer than anything that is played before a question. A bound and no more: until the prompt's end
+unknown speech is not told, and nine digits would be eleven days of that."""
 LOST_AFTER = 8000
 """Bytes of sound (0.5 s) after a result: it did not end its RECOGNIZE, which takes a few milliseconds."""
 TICK_S = 0.1

@@ -4,8 +4,11 @@ The recogniser is given an utterance and a little before it, not the noise of th
 for words. Of 83 short answers (espeak voices, the carried model) it understood 45 after 2 s of noise, 55 after 0.5 s
 and 57 after 0.3 s.
 
-Distress counts at once, in mid-word. Everything else counts when its utterance is over. The constants are for slow,
-hesitant speech; they are design values, tried on synthetic voices: no recording of an elder was at hand.
+Distress counts at once, in mid-word. Everything else counts when its utterance is over, and that is for this module to
+say: the engine ends an utterance itself, after 0.5 s of silence where it is sure of its words (`rule2` of the carried
+model's conf/model.conf), 1 s and 2 s where it is less (`rule3`, `rule4`). That is in the middle of a sentence of
+somebody who looks for a word; what it has heard by then is kept, and judged together with what follows. The constants
+are for slow, hesitant speech; they are design values, tried on synthetic voices: no recording of an elder was at hand.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ ANSWER_PAUSE_S = 0.6
 """A short answer (yes, accept) is over after this: longer than the gap inside 好…好的, and a person who waits for the
 next word of ours begins to feel left alone after a second."""
 SENTENCE_PAUSE_S = 1.1
-"""A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut."""
+"""A wish told in a sentence: somebody who looks for a word is silent for up to a second, and must not be cut. It is
+longer than the engine's own 0.5 s, so what that ends meanwhile is kept (`_held`). To lengthen the engine's rule instead
+would make distress later: it is believed at a lower confidence once the engine has ended it."""
 LEAD_S = 0.3
 """What the recogniser is given from before the first sound: consonants are quieter than what opens the ear."""
 STILL_S = 1.5
@@ -75,7 +80,8 @@ class Turn:
         self._ended_s = -1.0
         """When the engine itself ended an utterance, and has heard no word since."""
         self._held: Hypothesis | None = None
-        """An answer that the engine has ended and that nobody could believe yet: somebody still seemed to speak."""
+        """An answer that the engine has ended and that nobody could believe yet: somebody still seemed to speak, or may
+        only be looking for a word."""
 
     def feed(self, pcm: bytes) -> Verdict | None:
         """The next piece of sound. Raises EarError."""
@@ -97,7 +103,7 @@ class Turn:
             self._words = True
             if not hypothesis.final:
                 self._ended_s = -1.0
-            if verdict := self._judge(hypothesis):
+            if verdict := self._judge(hypothesis, over=False):
                 return verdict
         return self._end(self._ear) if self._over() else None
 
@@ -108,7 +114,7 @@ class Turn:
         last = Hypothesis("", (), final=True)
         if self._ended_s < voice.stirred_s:
             last, self._ear = ear.finish(), None
-        if verdict := self._judge(last):
+        if verdict := self._judge(last, over=True):
             return verdict
         spoken_s = voice.last_s - voice.began_s if voice.began_s is not None else 0.0
         heard_words = self._words or not last.empty
@@ -127,22 +133,27 @@ class Turn:
         pause = ANSWER_PAUSE_S if self.grammar.whole else SENTENCE_PAUSE_S
         return voice.pause_s >= pause or voice.now_s - voice.began_s > LONGEST_UTTERANCE_S
 
-    def _judge(self, hypothesis: Hypothesis) -> Verdict | None:
-        if hypothesis.final and self._held is not None:
-            hypothesis = _joined(self._held, hypothesis)
+    def _judge(self, hypothesis: Hypothesis, *, over: bool) -> Verdict | None:
         meant = understand(self.grammar, hypothesis)
-        if meant is None or not self._believed(meant):
+        if hypothesis.final and self._held is not None and not (meant and is_distress(meant.id)):
+            # A cry for help is judged alone: what was said before a pause takes nothing from it.
+            hypothesis = _joined(self._held, hypothesis)
+            meant = understand(self.grammar, hypothesis)
+        if meant is None or not self._believed(meant, over):
             if hypothesis.final:
                 self._held = hypothesis if meant is not None else None
             return None
         return Verdict(meant.id, round(100 * meant.score), self._voice.last_s, self._voice.now_s)
 
-    def _believed(self, meant: Understood) -> bool:
-        """A short answer only from somebody who has not talked all along, and who has fallen silent."""
+    def _believed(self, meant: Understood, over: bool) -> bool:
+        """A short answer only from somebody who has not talked all along, and who has fallen silent; a wish only when
+        its utterance is over."""
         talks_on = self._voice.monologue_s > MONOLOGUE_S
         if is_distress(meant.id):
             return not (talks_on and self.grammar.name in MACHINE_MAY_ANSWER)
-        return not self.grammar.whole or (not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2)
+        if self.grammar.whole:
+            return not talks_on and self._voice.pause_s >= ANSWER_PAUSE_S / 2
+        return over
 
 
 def _without_dead_start(pcm: bytes) -> bytes:
@@ -159,4 +170,5 @@ def _without_dead_start(pcm: bytes) -> bytes:
 
 def _joined(first: Hypothesis, then: Hypothesis) -> Hypothesis:
     """One utterance that the engine has ended in its middle."""
-    return Hypothesis(first.text + then.text, first.words + then.words, then.final, then.heard_s)
+    dictated = first.dictated or then.dictated
+    return Hypothesis(first.text + then.text, first.words + then.words, then.final, then.heard_s, dictated)

@@ -23,7 +23,9 @@ import uvloop
 from ivr.errors import PlainError
 from ivr.settings import Settings, load_settings
 from ivr.speech.control import handed_over, tell
+from ivr.speech.dictation import dictates
 from ivr.speech.grammar import grammar_names, load_grammar
+from ivr.speech.models import examine_model
 from ivr.speech.second_keeper import LINE
 from ivr.speech.second_line import SecondLine
 from ivr.speech.server import open_server
@@ -41,7 +43,7 @@ def build_hall(settings: Settings, model: Path) -> Hall:
     """Load the model and every grammar. Raises PlainError."""
     from ivr.speech.vosk_ear import VoskRecogniser
 
-    recogniser = VoskRecogniser(model)
+    recogniser = VoskRecogniser(model, dictates(settings.speech_dictation, examine_model(model)))
     grammars = {name: load_grammar(name) for name in grammar_names()}
     for grammar in grammars.values():  # split into the model's words now, not in the first caller's ear
         recogniser.open(grammar)

@@ -103,6 +103,15 @@ def add(
     return call_id
 
 
+def became_incident(tx: Tx, call_id: str, incident_id: str) -> None:
+    """An ordinary call in which somebody cried for help: whoever looks for waiting callers finds it no more."""
+    tx.conn.execute(
+        update(call)
+        .where(call.c.id == call_id, call.c.kind == "routine")
+        .values(kind="emergency", incident_id=incident_id, outcome="emergency")
+    )
+
+
 class SqlCalls:
     """What happens to a call after its arrival, told by flows and by Asterisk's events. Every verb is idempotent."""
 

@@ -61,15 +61,3 @@ class SqlHeard:
                 )
 
         await self._store.write(change)
-
-    async def became_incident(self, heard: HeardCall, incident_id: str) -> None:
-        """From now on this call is the incident's: whoever looks for waiting callers finds it no more."""
-
-        def change(tx: Tx) -> None:
-            tx.conn.execute(
-                update(call)
-                .where(call.c.id == heard.id)
-                .values(kind="emergency", incident_id=incident_id, outcome="emergency")
-            )
-
-        await self._store.write(change)

@@ -46,6 +46,8 @@ _ALARMS = (
 _OFFERED = select(func.min(offer.c.wanted_at)).where(offer.c.incident_id == _INCIDENT)
 WORSE = "worse"
 """Kind of the alarm that is an elder's worse answer."""
+CRY_AGAIN = timedelta(seconds=60)
+"""As long as alarm and call of one elder are one incident."""
 _HOURS = select(contact.c.phone, contact.c.available_from, contact.c.available_to).where(
     contact.c.elder_no.in_(bindparam("elders", expanding=True))
 )
@@ -65,18 +67,22 @@ def incident_view(conn: Connection, incident_id: str, now: datetime) -> Incident
             now_ok = is_available(local, row.available_from, row.available_to)
             reachable[row.phone] = reachable.get(row.phone, False) or now_ok
     alarms = conn.execute(_ALARMS, asked).all()
-    since = _search_began(head.opened_at, [a.received_at for a in alarms if a.kind not in QUIET], attempts, legs)
+    loud = [a for a in alarms if a.kind not in QUIET]
+    since = _search_began(head.opened_at, [a.received_at for a in loud], attempts, legs)
+    family_since = _family_began(since, loud, attempts, legs)
     called_from = next((a.phone for a in reversed(alarms) if a.phone), None)
     phone = called_from or head.phone or head.mobile
     view = IncidentView(incident_id, since, head.state == "closed", phone, dial_after=head.dial_after)
     view.family = head.family
+    view.cries = _cries(family_since, loud)
     elders = _tell_elder(view, legs, attempts)
     _tell_arrival(conn, view, head, legs, elders)
     view.worse = bool(alarms) and alarms[-1].kind == WORSE
     for row in legs:
         every = [a for a in attempts if a.leg_id == row.id]
         last = every[-1] if every else None
-        own = [a for a in every if a.ended_at is None or a.dialled_at >= since]
+        began = family_since if row.role == Role.FAMILY else since
+        own = [a for a in every if a.ended_at is None or a.dialled_at >= began]
         view.legs.append(
             LegView(
                 id=row.id,
@@ -155,9 +161,31 @@ def _search_began(
     """
     elders = {row.id for row in legs if row.role == Role.ELDER}
     helped = [a for a in attempts if a.accepted_at is not None and a.leg_id not in elders]
-    began = opened_at
+    return _left_before(opened_at, alarms, helped)
+
+
+def _left_before(began: datetime, alarms: Sequence[datetime], helped: Sequence[Any]) -> datetime:
     for at in alarms:
         came = [a for a in helped if began <= a.accepted_at < at]
         if came and all(a.ended_at is not None and a.ended_at < at for a in came):
             began = at
     return began
+
+
+def _family_began(since: datetime, loud: Sequence[Any], attempts: Sequence[Any], legs: Sequence[Any]) -> datetime:
+    """When the family's present search began: an agent may still be there when a relative who had come has left, and
+    what happens then the family is to know."""
+    relatives = {row.id for row in legs if row.role == Role.FAMILY}
+    helped = [a for a in attempts if a.accepted_at is not None and a.leg_id in relatives]
+    return _left_before(since, [a.received_at for a in loud if a.received_at > since], helped)
+
+
+def _cries(began: datetime, loud: Sequence[Any]) -> int:
+    """Alarms after the family's search began, without those that belong to one before them: what comes within
+    CRY_AGAIN_S is the same cry, by pendant and by telephone, or pressed and pressed again. A worse answer is a new one
+    always."""
+    found, last = 0, began
+    for one in loud:
+        if one.received_at > last and (one.kind == WORSE or one.received_at - last >= CRY_AGAIN):
+            found, last = found + 1, one.received_at
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import insert, select, update
 from ulid import ULID
 
 from ivr.domain.cascade import Family
+from ivr.domain.closing import is_explanation
 from ivr.domain.incident import (
     AlreadyClosed,
     LegState,
@@ -22,14 +22,12 @@ from ivr.domain.incident import (
 )
 from ivr.domain.joining import QUIET, clock_off_s, fingerprint
 from ivr.domain.people import Match
-from ivr.store import calls, joining, people, triage
+from ivr.store import calls, family, identity, joining, people, triage
+from ivr.store.closing import closing_of
 from ivr.store.db import Store
 from ivr.store.incident_view import CALLER, WORSE
-from ivr.store.tables import alarm, contact, elder, event, incident, leg, leg_attempt, offer
+from ivr.store.tables import alarm, elder, event, incident, leg, leg_attempt
 from ivr.store.tx import Tx
-
-EXPLAINED = 6
-"""Characters that a reason must have at least when somebody was sent and nobody has arrived: a sentence, not a word."""
 
 
 def new_id() -> str:
@@ -39,8 +37,12 @@ def new_id() -> str:
 class SqlIncidents:
     """Implements the `Incidents` port of `ivr.services.ports`."""
 
-    def __init__(self, store: Store, *, join_window_s: float = 60.0, clock_tolerance_s: float = 300.0) -> None:
+    def __init__(
+        self, store: Store, *, join_window_s: float = 60.0, clock_tolerance_s: float = 300.0, reason_min: int = 6
+    ) -> None:
+        """`reason_min`: characters of an explanation, where nobody is known to have arrived."""
         self._store = store
+        self._reason_min = reason_min
         self._window = timedelta(seconds=join_window_s)
         self._clock_tolerance_s = clock_tolerance_s
 
@@ -61,7 +63,7 @@ class SqlIncidents:
 
         Raises:
             UnknownIncident, AlreadyClosed
-            NotArrived: somebody was sent, nobody has arrived, and the reason is no explanation.
+            NotArrived: nobody is known to have arrived, and the reason is no explanation.
         """
 
         def change(tx: Tx) -> None:
@@ -70,7 +72,8 @@ class SqlIncidents:
                 raise UnknownIncident(incident_id)
             if state == "closed":
                 raise AlreadyClosed(incident_id)
-            if len(reason.strip()) < EXPLAINED and _nobody_arrived(tx, incident_id):
+            known = closing_of(tx.conn, incident_id)
+            if known.needs_explanation(outcome) and not is_explanation(reason, self._reason_min):
                 raise NotArrived(incident_id)
             tx.conn.execute(
                 update(incident)
@@ -164,17 +167,6 @@ class SqlIncidents:
             return list(await conn.scalars(select(incident.c.id).where(incident.c.state == "open")))
 
 
-def _nobody_arrived(tx: Tx, incident_id: str) -> bool:
-    """Somebody was sent to him, and no arrival is on record."""
-    if tx.conn.scalar(select(incident.c.arrived_at).where(incident.c.id == incident_id)) is not None:
-        return False
-    sent = select(leg.c.id).where(
-        leg.c.incident_id == incident_id, leg.c.role.in_((Role.WORKER, Role.HOSPITAL)), leg.c.wanted_at.is_not(None)
-    )
-    offered = select(offer.c.id).where(offer.c.incident_id == incident_id)
-    return tx.conn.execute(sent.limit(1)).first() is not None or tx.conn.execute(offered.limit(1)).first() is not None
-
-
 def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -> Raised | UnknownElder:
     key = new.idempotency_key
     if key is not None:
@@ -234,9 +226,10 @@ def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -
         stopped = (incident.c.id == incident_id, incident.c.family == Family.CANCELLED)
         tx.conn.execute(update(incident).where(*stopped).values(family=None))
     if joined and not found.is_closed:
+        match = identity.as_named(tx, incident_id, match)
         joining.complete(tx, incident_id, match, unknown_device=unknown_device, loud=not quiet)
     if not found.is_closed:
-        _add_family(tx, incident_id, match.choices)
+        family.add(tx, incident_id, match.choices)
     alarm_id = new_id()
     tx.conn.execute(
         insert(alarm).values(
@@ -268,6 +261,7 @@ def _raise(tx: Tx, new: NewAlarm, window: timedelta, clock_tolerance_s: float) -
     call_id = None
     if new.call is not None:
         call_id = calls.add(tx, new.call, kind="emergency", elder_no=match.elder_no, incident_id=incident_id)
+        calls.became_incident(tx, call_id, incident_id)
         # Of a call that only the lifeline saw too: where its channel is gone reconciliation ends it, and he is called.
         _add_elder_line(tx, incident_id, new)
     return Raised(incident_id, joined, call_id=call_id)
@@ -296,37 +290,6 @@ def _resolve(tx: Tx, new: NewAlarm) -> Match | UnknownElder:
         if owner is not None:
             return Match(owner, (owner,), new.device_id)
     return people.match_number(tx.conn, new.phone or "")
-
-
-def _add_family(tx: Tx, incident_id: str, elder_nos: Sequence[str]) -> None:
-    """The contacts of every elder it may be, each phone once: a wrong family called is better than none."""
-    if not elder_nos:
-        return
-    known = set(tx.conn.scalars(select(leg.c.phone).where(leg.c.incident_id == incident_id, leg.c.role == Role.FAMILY)))
-    rows = tx.conn.execute(
-        select(contact.c.name, contact.c.phone, contact.c.priority)
-        .where(contact.c.elder_no.in_(list(elder_nos)))
-        .order_by(contact.c.priority, contact.c.id)
-    )
-    fresh = []
-    for row in rows:
-        if row.phone in known:
-            continue
-        known.add(row.phone)
-        fresh.append(
-            {
-                "id": new_id(),
-                "incident_id": incident_id,
-                "role": Role.FAMILY,
-                "name": row.name,
-                "phone": row.phone,
-                "priority": row.priority,
-                "state": LegState.WAITING,
-                "attempts": 0,
-            }
-        )
-    if fresh:
-        tx.conn.execute(insert(leg), fresh)
 
 
 def _add_elder_line(tx: Tx, incident_id: str, new: NewAlarm) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
+from ivr.domain.cascade import Family
 from ivr.domain.incident import NewAlarm
 from ivr.domain.people import Match
+from ivr.domain.storm import Triage
 from ivr.store.tables import alarm, incident
 from ivr.store.tx import Tx
 
@@ -45,11 +47,21 @@ def seen_before(tx: Tx, key: str, window: timedelta) -> Seen | None:
 
 
 def just_said(tx: Tx, fingerprint: str, window: timedelta) -> str | None:
-    """The open incident of the same words, said less than a window ago: a retry that has no key."""
+    """The open incident of the same words, said less than a window ago: a retry that has no key.
+
+    Not once a person has called it a mistake, or he himself has said that he is safe: a device that has neither key nor
+    clock says the same when he presses anew, and whoever presses then means it. A late retry counts as one, too.
+    """
     found: str | None = tx.conn.scalar(
         select(alarm.c.incident_id)
         .join(incident, incident.c.id == alarm.c.incident_id)
-        .where(alarm.c.received_at >= tx.now - window, alarm.c.fingerprint == fingerprint, incident.c.state == "open")
+        .where(
+            alarm.c.received_at >= tx.now - window,
+            alarm.c.fingerprint == fingerprint,
+            incident.c.state == "open",
+            func.coalesce(incident.c.family, "") != Family.CANCELLED,
+            func.coalesce(incident.c.triage, "") != Triage.SAFE,
+        )
         .limit(1)
     )
     return found

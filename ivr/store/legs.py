@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from ulid import ULID
 
 from ivr.domain.cascade import Family
-from ivr.domain.incident import IncidentView, LegState, Outcome, Role
+from ivr.domain.incident import NOT_HIS, IncidentView, LegState, Outcome, Role
 from ivr.store.db import Store
 from ivr.store.incident_view import STAFF, incident_view
 from ivr.store.tables import incident, leg, leg_attempt
@@ -21,7 +21,7 @@ from ivr.store.wishes import is_taken
 
 # Asked for every channel that rings, answers or ends: built once.
 _FIND = (
-    select(leg_attempt, leg.c.role)
+    select(leg_attempt, leg.c.role, leg.c.priority, leg.c.wanted_at)
     .join(leg, leg.c.id == leg_attempt.c.leg_id)
     .where(leg_attempt.c.node == bindparam("node"), leg_attempt.c.uniqueid == bindparam("uniqueid"))
 )
@@ -169,6 +169,8 @@ class SqlLegs:
                 return False  # closed while this phone rang: nobody is sent into an empty room
             if found.role == Role.FAMILY and now.family == Family.CANCELLED:
                 return False
+            if found.role == Role.FAMILY and found.priority >= NOT_HIS and found.wanted_at is None:
+                return False  # it has turned out while this phone rang that the elder is another family's
             if is_taken(tx.conn, found):
                 return False
             if only_first:
@@ -264,6 +266,21 @@ class SqlLegs:
             return len(rows)
 
         return await self._store.write(change)
+
+    async def unheard(self) -> list[str]:
+        """Attempts of this node that went out by a trunk and that nothing has been heard of yet."""
+        query = (
+            select(leg_attempt.c.uniqueid)
+            .join(leg, leg.c.id == leg_attempt.c.leg_id)
+            .where(
+                leg_attempt.c.node == self._node,
+                leg_attempt.c.ended_at.is_(None),
+                leg_attempt.c.answered_at.is_(None),
+                leg.c.state == LegState.DIALLED,
+                leg.c.role != Role.AGENT,
+            )
+        )
+        return list(await self._store.look(lambda conn: conn.scalars(query).all()))
 
     async def live(self) -> dict[str, datetime]:
         """Uniqueid -> dialled_at of every attempt of this node that has not ended as far as we know."""

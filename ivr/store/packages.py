@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from ulid import ULID
 
+from ivr.domain.incident import AlreadyClosed, UnknownIncident
 from ivr.domain.package import WORSE, contents, is_worse
 from ivr.domain.pushing import PushPolicy, next_try
 from ivr.services.packages import AMBULANCE, Parcel
@@ -24,9 +26,9 @@ NOT_NEEDED = ("false_alarm", "test")
 """Outcomes after which nobody's illnesses are sent any more."""
 
 
-def queue(tx: Tx, incident_id: str, target: str, *, ambulance: bool = False) -> bool:
+def queue(tx: Tx, incident_id: str, target: str, *, ambulance: bool = False, by: str | None = None) -> bool:
     """Put a package for this hospital (or `AMBULANCE`) into the outbox; False when nobody takes it there, or one that
-    is not under way yet will say it all."""
+    is not under way yet will say it all. `by`: a person who wants it without a leg."""
     if not (ambulance if target == AMBULANCE else _takes(tx, target)):
         return False
     last = tx.conn.execute(
@@ -43,7 +45,8 @@ def queue(tx: Tx, incident_id: str, target: str, *, ambulance: bool = False) -> 
             state="queued", queued_at=tx.now, due_at=tx.now, tries=0,
         )
     )  # fmt: skip
-    tx.event("package.queued", incident_id=incident_id, target=target, number=number)
+    asked: dict[str, Any] = {"by": by} if by else {}
+    tx.event("package.queued", incident_id=incident_id, target=target, number=number, **asked)
     return True
 
 
@@ -54,6 +57,31 @@ def _takes(tx: Tx, name: str) -> bool:
         )
     )
     return found.first() is not None
+
+
+class SqlOutbox:
+    """Implements the console's port `Outbox`: a package that a person sends, without anybody being rung."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def send_to_ambulance(self, incident_id: str, *, by: str) -> bool:
+        """False when one is waiting already that will say all that is known then. That 120 takes packages the caller
+        has checked: it stands in the settings.
+
+        Raises:
+            UnknownIncident, AlreadyClosed
+        """
+
+        def change(tx: Tx) -> bool:
+            state = tx.conn.scalar(select(incident.c.state).where(incident.c.id == incident_id))
+            if state is None:
+                raise UnknownIncident(incident_id)
+            if state != "open":
+                raise AlreadyClosed(incident_id)
+            return queue(tx, incident_id, AMBULANCE, ambulance=True, by=by)
+
+        return await self._store.write(change)
 
 
 class SqlPackages:
@@ -213,4 +241,4 @@ def _with_news(conn: Connection) -> list[tuple[str, str]]:
     return found
 
 
-__all__ = ["AMBULANCE", "SqlPackages", "queue"]
+__all__ = ["AMBULANCE", "SqlOutbox", "SqlPackages", "queue"]

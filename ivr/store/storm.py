@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from ivr.domain.cascade import Family
-from ivr.domain.incident import Outcome, Role
+from ivr.domain.closing import is_explanation
+from ivr.domain.incident import NotArrived, Outcome, Role
 from ivr.domain.joining import QUIET
 from ivr.domain.storm import NEED, Triage
 from ivr.services.storm_ports import LiveLeg, OpenIncident, StormLook
 from ivr.store import triage
 from ivr.store.asked_for import asked_for
+from ivr.store.closing import awaited
 from ivr.store.db import Store
 from ivr.store.tables import agent, alarm, call, incident, leg, leg_attempt, storm
 from ivr.store.tx import Tx
@@ -87,8 +89,10 @@ _TRIES = select(leg_attempt.c.id, leg_attempt.c.ended_at, leg_attempt.c.answered
 class SqlStorm:
     """Implements `StormRecords`, and the console's port `Storms`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, reason_min: int = 6) -> None:
+        """`reason_min`: as of `SqlIncidents`."""
         self._store = store
+        self._reason_min = reason_min
 
     async def look(self, now: datetime) -> StormLook:
         return await self._store.look(lambda conn: _look(conn, now))
@@ -209,12 +213,23 @@ class SqlStorm:
         await self._store.write(change)
 
     async def close_safe(self, ids: Sequence[str] | None, *, by: str, outcome: str, reason: str) -> int:
-        """A person closes those whose elder said that he is safe. One who has cried again since is not among them."""
+        """A person closes those whose elder said that he is safe. One who has cried again since is not among them.
+
+        Raises:
+            NotArrived: to one of them somebody was sent who has not arrived, and the reason is no explanation. None of
+            them is closed then.
+        """
+        query = select(incident.c.id).where(incident.c.state == "open", incident.c.triage == Triage.SAFE)
+        if ids is not None:
+            query = query.where(incident.c.id.in_(list(ids)))
+        explained = is_explanation(reason, self._reason_min)
+
+        def refuse(conn: Connection) -> None:
+            if not explained and (one := awaited(conn, query)) is not None:
+                raise NotArrived(one)
 
         def change(tx: Tx) -> int:
-            query = select(incident.c.id).where(incident.c.state == "open", incident.c.triage == Triage.SAFE)
-            if ids is not None:
-                query = query.where(incident.c.id.in_(list(ids)))
+            refuse(tx.conn)
             found = list(tx.conn.scalars(query.order_by(incident.c.id).limit(CLOSED_AT_ONCE)))
             for one in found:
                 tx.conn.execute(

@@ -20,7 +20,7 @@ from ivr.domain.ranking import rank_workers
 from ivr.domain.wishes import WishPolicy
 from ivr.store import helpers, packages
 from ivr.store.db import Store
-from ivr.store.tables import elder, event, incident, leg, leg_attempt, offer
+from ivr.store.tables import elder, event, incident, leg, leg_attempt, offer, package
 from ivr.store.tx import Tx
 
 # Asked in every round of an incident: built once.
@@ -145,14 +145,38 @@ class SqlWishes:
 
         return await self._store.look(query)
 
-    async def hospital_for(self, incident_id: str) -> tuple[str, str] | None:
-        """(name, phone) of the hospital that a machine rings first."""
+    async def hospital_for(
+        self, incident_id: str, *, contracted: bool, without: frozenset[str] = frozenset()
+    ) -> tuple[str, str] | None:
+        """(name, phone) of the hospital that a machine rings next. `contracted`: for the elder's district.
+        `without`: phones that were tried."""
 
         def query(conn: Connection) -> tuple[str, str] | None:
             _, hospitals = helpers.ranking(conn, incident_id)
-            return next(((one.name, one.phone) for one in hospitals if one.may_be_offered), None)
+            return next(
+                (
+                    (one.name, one.phone)
+                    for one in hospitals
+                    if one.may_be_offered and one.phone not in without and (one.serves or not contracted)
+                ),
+                None,
+            )
 
         return await self._store.look(query)
+
+    async def tell_ambulance(self, incident_id: str) -> bool:
+        """120 has no number here, but takes packages: it is sent one, once. False when it takes none either."""
+        if not self._push_to_ambulance:
+            return False
+        told = select(package.c.id).where(package.c.incident_id == incident_id, package.c.target == packages.AMBULANCE)
+
+        def change(tx: Tx) -> None:
+            if tx.conn.execute(told.limit(1)).first() is None:
+                packages.queue(tx, incident_id, packages.AMBULANCE, ambulance=True, by="policy")
+
+        if await self._store.look(lambda conn: conn.execute(told.limit(1)).first()) is None:
+            await self._store.write(change)
+        return True
 
     async def end_offer(self, offer_id: str, outcome: str) -> None:
         """`accepted`, or `exhausted`: then the screen is told, once."""

@@ -1,4 +1,5 @@
-"""What workers and hospitals hear about an elder: our words with his name, address and illnesses, as far as recorded.
+"""What workers and hospitals hear about an elder: our words with his name, address and the rest of the package, as far
+as recorded.
 
 As in `calls.py` nothing waits for synthesis, and whatever is missing or slow, the answer is the general wording.
 """
@@ -16,7 +17,14 @@ from ivr.prompts.install import own_recordings
 from ivr.services.ports import Named
 from ivr.voice.calls import BREATH_S, LONGEST_S, Piece
 from ivr.voice.library import Library
-from ivr.voice.wording import address_sentence, medical_sentence, name_sentence
+from ivr.voice.wording import (
+    access_sentence,
+    address_sentence,
+    heard_sentence,
+    medical_sentence,
+    name_sentence,
+    relative_sentence,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +40,13 @@ class SpokenForHelpers:
         self._named = named
 
     async def worker_alarm(self, incident_id: str, *, speech: bool = False) -> str:
-        """Who, and where to go; then the keys."""
+        """Who, where to go and how to get in; then the keys."""
         ending = "worker/choose_say" if speech else "worker/choose"
         return await self._ready(incident_id, WORKER_SAY if speech else WORKER, "worker/opening", ending, medical=False)
 
     async def hospital_details(self, incident_id: str) -> str:
-        """Who, where, and what he has; then the keys."""
+        """All of the package that is recorded: who, where, how to get in, illnesses and medicines, what he has said,
+        whom to ring; then the keys."""
         return await self._ready(incident_id, HOSPITAL, "hospital/about", "hospital/choose", medical=True)
 
     async def _ready(self, incident_id: str, general: str, opening: str, ending: str, *, medical: bool) -> str:
@@ -57,7 +66,13 @@ class SpokenForHelpers:
         voice = self._library.find(name) if name else None
         if name is None or voice is None or general in own_recordings(self._sounds):
             return None  # a centre that recorded the general wording itself wants its own voice heard
-        more = [address_sentence(person.address), medical_sentence(person.medical) if medical else None]
+        more = [address_sentence(person.address), access_sentence(person.access)]
+        if medical:
+            more += [
+                medical_sentence(person.medical),
+                *map(heard_sentence, person.heard),
+                relative_sentence(person.relative),
+            ]
         there = [(text, audio) for text in more if text and (audio := self._library.find(text))]
         parts: Sequence[Piece] = [opening, voice, *(audio for _, audio in there), ending]
         breath = bytes([SILENCE]) * round(BREATH_S * RATE)

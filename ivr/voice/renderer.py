@@ -18,11 +18,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from ivr.domain.meanings import DISTRESS
 from ivr.domain.people import Person
 from ivr.services.ports import Named, StoreUnavailable
 from ivr.voice.library import JOINED_KEPT_S, Library, write_own
 from ivr.voice.synthesiser import Unspeakable, VoiceMissing
-from ivr.voice.wording import address_sentence, medical_sentence, name_sentence
+from ivr.voice.wording import (
+    access_sentence,
+    address_sentence,
+    heard_sentence,
+    medical_sentence,
+    name_sentence,
+    relative_sentence,
+)
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +71,7 @@ class Renderer:
     addresses: bool
     """The duty phone, workers and hospitals hear addresses."""
     medical: bool = False
-    """A hospital hears the illnesses: recorded last, of those who have a device."""
+    """A hospital hears the illnesses and whom to ring: recorded last, of those who have a device."""
     share: float = SHARE
     progress: Progress = field(default_factory=Progress)
     tell: Callable[[Progress], None] = lambda _: None
@@ -137,8 +145,11 @@ class Renderer:
         return True
 
     async def _wanted(self) -> list[str]:
-        """Every text, the most urgent first: who has a device, who has a family; addresses; the rest; illnesses."""
+        """Every text, the most urgent first: who has a device, who has a family; addresses and doors; the rest;
+        illnesses and relatives."""
         ranks: list[dict[str, None]] = [{} for _ in range(5)]
+        if self.medical:  # of nobody in particular, and few: with the first
+            ranks[0] |= dict.fromkeys(map(heard_sentence, DISTRESS))
         unspeakable, after = 0, ""
         while page := await self.named.after(after, PAGE):
             for person in page:
@@ -156,12 +167,14 @@ class Renderer:
         if not person.has_device:
             return 0
         unspeakable = 0
-        for wanted, text, sentence, rank in (
-            (self.addresses, person.address, address_sentence, 2),
-            (self.medical, person.medical, medical_sentence, 4),
+        for wanted, said, there, rank in (
+            (self.addresses, address_sentence(person.address), bool(person.address), 2),
+            (self.addresses, access_sentence(person.access), bool(person.access), 2),
+            (self.medical, medical_sentence(person.medical), bool(person.medical), 4),
+            (self.medical, relative_sentence(person.relative), bool(person.relative), 4),
         ):
-            if wanted and text:
-                if (said := sentence(text)) is None:
+            if wanted and there:
+                if said is None:
                     unspeakable += 1
                 else:
                     ranks[rank][said] = None

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ivr.domain.meanings import DISTRESS
+
 LONGEST_NAME, LONGEST_ADDRESS, LONGEST_MEDICAL = 12, 40, 90
+LONGEST_RELATION = 6
 HAN = re.compile(r"[\u3400-\u9fff]+")
 BRACKETS = re.compile(r"[(\[{【「〔<《][^)\]}】」〕>》]*[)\]}】」〕>》]")
 READ_AS = {
@@ -42,6 +45,34 @@ def medical_sentence(medical: str | None) -> str | None:
     """`冠心病，2019年支架；阿司匹林 100 mg` -> all of it or nothing: half a list of allergies is worse."""
     said = spoken_medical(medical)
     return f"病情和用药：{said}。" if said else None
+
+
+def access_sentence(access: str | None) -> str | None:
+    """`钥匙在302室邻居家` -> all of it or nothing; numbers are those of a house, letters those of a keypad."""
+    plain = unicodedata.normalize("NFKC", access or "").strip().upper()
+    plain = re.sub(r"[,。;:、()\[\]\n]+", "，", re.sub(r"[ \t]+", "", plain)).strip("，")
+    if not plain or len(plain) > LONGEST_MEDICAL:
+        return None
+    plain = re.sub(r"[0-9]+", _number, plain)
+    plain = "".join(LETTERS.get(sign, SIGNS.get(sign, sign)) for sign in plain)
+    return f"进门的办法：{plain}。" if all(HAN.fullmatch(part) for part in plain.split("，")) else None
+
+
+def relative_sentence(relative: tuple[str, str] | None) -> str | None:
+    """`女儿`, `13900000001` -> digit by digit, in groups that can be written down."""
+    if relative is None:
+        return None
+    relation, phone = _plain(relative[0]), relative[1]
+    if not HAN.fullmatch(relation) or len(relation) > LONGEST_RELATION or not phone.isdecimal() or len(phone) > 15:
+        return None
+    digits = "".join(DIGITS[one] for one in phone)
+    groups = [digits[:3], *(digits[at : at + 4] for at in range(3, len(digits), 4))]
+    return f"{relation}的电话是，{'，'.join(groups)}。"
+
+
+def heard_sentence(meaning: str) -> str:
+    """Of an id of `domain/meanings.py`."""
+    return f"老人说过：{DISTRESS[meaning]}。"
 
 
 def spoken_medical(medical: str | None) -> str | None:

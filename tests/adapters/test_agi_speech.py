@@ -34,12 +34,13 @@ class Line:
         self.result: Answer | type[CallerHungUp] | None = None
 
     async def asked(
-        self, port: int, *, repeats: int = 2, expect: Expect = EXPECT
+        self, port: int, *, repeats: int = 2, expect: Expect = EXPECT, questions: int = 1
     ) -> Answer | type[CallerHungUp] | None:
         async def flow(session: AgiSession) -> None:
             call = AgiCall(session, lambda _prompt: 0.1, ears=lambda: self.engine)
             try:
-                self.result = await call.ask("family/alarm", expect, within_s=0.1, repeats=repeats)
+                for _ in range(questions):
+                    self.result = await call.ask("family/alarm", expect, within_s=0.1, repeats=repeats)
             except CallerHungUp:
                 self.result = CallerHungUp
 
@@ -99,6 +100,16 @@ async def test_two_failures_to_understand_are_the_end_of_asking(port: int) -> No
     line = Line(UNKNOWN, UNKNOWN, YES)
     assert await line.asked(port, repeats=3) == NoMatch()
     assert line.count("SPEECH RECOGNIZE") == 2
+
+
+async def test_failures_are_counted_over_all_questions_of_a_call(port: int) -> None:
+    line = Line(UNKNOWN, YES, UNKNOWN, YES)
+    assert await line.asked(port, questions=2) == NoMatch(), "the second failure, though the first of its question"
+    assert line.count("SPEECH RECOGNIZE") == 3
+    line = Line(YES, UNKNOWN, YES)
+    assert await line.asked(port, questions=2) == Said("accept", 87), "one failure is asked again"
+    line = Line(UNKNOWN, UNKNOWN, SILENCE, YES)
+    assert await line.asked(port, questions=2) == Said("accept", 87), "silence is none"
 
 
 async def test_one_failure_and_then_silence_is_still_not_understood(port: int) -> None:

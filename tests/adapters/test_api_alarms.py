@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from agent_console.api import alarms
+from ivr.domain.incident import ArrivedCall, NewAlarm
 from ivr.services.ports import StoreUnavailable
+from ivr.store.incidents import SqlIncidents
+from ivr.store.users import SqlUsers
 from tests.adapters.api_stage import stage
 
 PRESS = {"source": "pendant", "kind": "press", "device_id": "P-100"}
@@ -35,6 +38,40 @@ async def test_same_key_is_one_alarm_even_at_the_same_moment(tmp_path: Path) -> 
         assert sum(answer["repeated"] for _, answer in answers) == 7
         found = await api.get(f"/incidents/{answers[0][1]['incident_id']}")
         assert len(found["alarms"]) == 1
+
+
+async def test_keys_of_two_tokens_are_not_one(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        opened = []
+        for name, elder_no in (("east", "E001"), ("west", "E002")):
+            headers = {"Authorization": f"Bearer {await SqlUsers(api.store).add_token(name)}"}
+            body = {"source": "gateway", "kind": "press", "elder_no": elder_no, "idempotency_key": "1"}
+            status, first = await api.ask("POST", "/alarms", body, headers=headers)
+            assert (status, first["repeated"]) == (201, False), "the second elder's alarm is his own"
+            status, again = await api.ask("POST", "/alarms", body, headers=headers)
+            assert (status, again["repeated"], again["incident_id"]) == (200, True, first["incident_id"])
+            opened.append(first["incident_id"])
+        assert len(set(opened)) == 2
+
+
+async def test_key_of_a_person_is_not_that_of_a_token_of_his_name(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        headers = {"Authorization": f"Bearer {await SqlUsers(api.store).add_token('李娜')}"}
+        body = {**PRESS, "idempotency_key": "1"}
+        assert (await api.ask("POST", "/alarms", body, headers=headers))[1]["repeated"] is False
+        session = {"X-CSRF-Token": await api.log_in("李娜")}
+        assert (await api.ask("POST", "/alarms", body, headers=session))[1]["repeated"] is False
+        assert (await api.ask("POST", "/alarms", body, headers=session))[1]["repeated"] is True
+
+
+async def test_nobody_takes_the_key_of_a_call_beforehand(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        key = "call:node1:1700000000.1"
+        taken = await api.alarm(phone="18800001111", idempotency_key=key)
+        arrived = ArrivedCall("node1", "1700000000.1", "1700000000.1", "12349120", "02155550001")
+        came = NewAlarm("call", "one_key", phone="02155550001", call=arrived, idempotency_key=key)
+        raised = await SqlIncidents(api.store).raise_alarm(came)
+        assert (raised.repeated, raised.incident_id == taken) == (False, False)
 
 
 async def test_everything_said_is_kept(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import FormData
 from sqlalchemy import insert, select, update
 
-from ivr.domain.incident import Outcome, Role
+from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
+from ivr.store.incidents import SqlIncidents
 from ivr.store.legs import SqlLegs
 from ivr.store.tables import elder, hospital, leg, worker
 from ivr.store.tx import Tx
@@ -123,11 +124,59 @@ async def test_family_a_workers_number_and_120_where_it_is_set(tmp_path: Path) -
         assert [one["target"] for one in found["packages"]] == ["120"]
 
 
+async def test_the_elder_is_called_back_where_he_called_from_or_at_the_number_of_his_file(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        for alarm, more, phone, name in (
+            ({"phone": "18800001111"}, {}, "18800001111", "来电人"),
+            ({"elder_no": "E001"}, {}, "02155550001", "王秀英"),
+            ({"elder_no": "E001"}, {"phone": "138 0000 0001"}, "13800000001", "王秀英"),
+        ):
+            incident = await api.alarm(**alarm)
+            body = {"role": "elder", "by": "李娜", **more}
+            status, leg = await api.ask("POST", f"/incidents/{incident}/legs", body)
+            assert (status, leg["role"], leg["phone"], leg["name"]) == (201, "elder", phone, name)
+            assert (leg["state"], leg["wanted_by"]) == ("waiting", "李娜")
+            assert (await api.ask("POST", f"/incidents/{incident}/legs", body))[0] == 200
+        assert [one["by"] for one in await api.events("leg.wanted")] == ["李娜"] * 3
+        body = {"role": "elder", "phone": "13912345678"}
+        status, answer = await api.ask("POST", f"/incidents/{incident}/legs", body)
+        assert (status, answer["error"]["code"], answer["error"]["field"]) == (422, "unknown_target", "phone")
+        unknown = await api.alarm(device_id="nobody's")
+        status, answer = await api.ask("POST", f"/incidents/{unknown}/legs", {"role": "elder"})
+        assert (status, answer["error"]["code"], answer["error"]["field"]) == (422, "no_number", "phone")
+        assert (await api.ask("POST", "/incidents/01HZZZZZZZZZZZZZZZZZZZZZZZ/legs", {"role": "elder"}))[0] == 404
+
+
+async def test_who_is_on_the_line_is_not_called_back_and_who_is_being_called_is_called_once(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        arrived = ArrivedCall("node1", "1.1", "1.1", "12349120", "02155550001")
+        new = NewAlarm("call", "one_key", phone="02155550001", call=arrived)
+        incident = (await SqlIncidents(api.store).raise_alarm(new)).incident_id
+        legs = SqlLegs(api.store, "node1", "engine")
+
+        async def ask() -> tuple[int, str | None]:
+            status, answer = await api.ask("POST", f"/incidents/{incident}/legs", {"role": "elder"})
+            return status, answer.get("error", {}).get("code")
+
+        assert await ask() == (409, "on_the_line")
+        await legs.accept("1.1", only_first=False)
+        assert await ask() == (409, "on_the_line")
+        await legs.ended("1.1", Outcome.TALKED)
+        assert await ask() == (201, None)
+        attempt = await legs.begin_attempt(incident, Role.ELDER, "02155550001")
+        assert attempt
+        assert await ask() == (200, None)
+        await legs.accept(attempt, only_first=False)
+        assert await ask() == (409, "on_the_line")
+        await legs.ended(attempt, Outcome.TALKED)
+        assert await ask() == (201, None), "after he has gone again he may be called again"
+
+
 async def test_closed_and_unknown_incidents_take_nothing(tmp_path: Path) -> None:
     async with stage(tmp_path) as api:
         await people(api)
         incident = await api.alarm(elder_no="E001")
-        await api.ask("POST", f"/incidents/{incident}/close", {"by": "周强", "outcome": "helped", "reason": "好了"})
+        await api.ask("POST", f"/incidents/{incident}/close", {"by": "周强", "outcome": "test", "reason": "好了"})
         for path, body in (
             ("legs", {"role": "worker", "worker_no": "W1"}),
             ("helpers", {}),

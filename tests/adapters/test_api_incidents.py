@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 
 from ivr.domain.incident import Outcome, Role
 from ivr.store.legs import SqlLegs
 from tests.adapters.api_stage import stage
 
-CLOSE = {"by": "周强", "outcome": "helped", "reason": "女儿已到家"}
+CLOSE = {"by": "周强", "outcome": "helped", "reason": "女儿已到家照看"}
 TIMES = {"dialled_at", "ringing_at", "answered_at", "accepted_at", "ended_at"}
 
 
@@ -82,6 +83,28 @@ async def test_closing_needs_a_person_and_a_reason_and_happens_once(tmp_path: Pa
         assert closed["reason"] == CLOSE["reason"]
         status, answer = await api.ask("POST", path, CLOSE)
         assert (status, answer["error"]["code"]) == (409, "already_closed")
+
+
+@pytest.mark.parametrize("least", [6, 12])
+async def test_without_an_arrival_the_reason_is_an_explanation_and_the_form_says_so(tmp_path: Path, least: int) -> None:
+    async with stage(tmp_path, close_reason_min=least) as api:
+        incident = await api.alarm(device_id="P-100")
+        path = f"/incidents/{incident}/close"
+        for reason in ("x", "aaaaaaaaaaaaaaaa", "老" * least, "老人没事了啊哈哈哈哈哈"[: least - 1]):
+            status, answer = await api.ask("POST", path, {**CLOSE, "reason": reason})
+            told = (status, answer["error"]["code"], answer["error"]["field"])
+            assert told == (422, "not_arrived", "reason"), reason
+            assert f"至少 {least} 个字" in answer["error"]["message"]
+        csrf = await api.log_in("李娜")
+        async with api.client.get(f"/incidents/{incident}") as page:
+            assert f"至少写 {least} 个字" in await page.text()
+        form = FormData({"csrf": csrf, "outcome": "helped", "reason": "x"})
+        async with api.client.post(path, data=form, headers={"HX-Request": "true"}) as part:
+            text = await part.text()
+            assert part.status == 422
+        assert f"至少 {least} 个字" in text
+        assert f"至少写 {least} 个字" in text
+        assert (await api.ask("POST", path, {**CLOSE, "reason": "老人没事了啊哈哈哈哈哈哈"}))[0] == 200
 
 
 @pytest.mark.parametrize("name", ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "nonsense", "%00", "%ff", "x" * 3000, "..%2f.."])

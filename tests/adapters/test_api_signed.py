@@ -89,7 +89,7 @@ async def test_replayed_request_is_the_same_alarm(tmp_path: Path) -> None:
         _, first = await send(api, secret, PRESS, stamp=stamp)
         status, again = await send(api, secret, PRESS, stamp=stamp)
         assert (status, again["incident_id"], again["repeated"]) == (200, first["incident_id"], True)
-        why = {"by": "张三", "reason": "误按"}
+        why = {"by": "张三", "outcome": "false_alarm", "reason": "误按"}
         await api.ask("POST", f"/incidents/{first['incident_id']}/close", why)
         status, replayed = await send(api, secret, PRESS, stamp=stamp)
         assert (status, replayed["repeated"]) == (200, True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 from sqlalchemy import insert
 
 from agent_console import keys
@@ -111,6 +112,23 @@ async def test_a_supervisor_closes_those_who_are_safe_and_nobody_else(tmp_path: 
         assert (closed["state"], closed["closed_by"], closed["reason"]) == ("closed", "周强", "停电已恢复")
         assert len(await pages(api, 50)) == 3
         assert (await api.events("incident.closed"))[0]["in_bulk"] is True
+
+
+async def test_with_one_whom_somebody_was_sent_to_closing_all_needs_an_explanation(tmp_path: Path) -> None:
+    async with stage(tmp_path) as api:
+        ids = list((await crowd(api, 2)).values())
+        await answers(api, dict.fromkeys(ids, Triage.SAFE))
+        assert (await api.ask("POST", f"/incidents/{ids[0]}/helpers", {"by": "李娜"}))[0] == 201
+        body = {"reason": "已核实", "by": "周强"}
+        status, answer = await api.ask("POST", "/incidents/close-safe", body)
+        assert (status, answer["error"]["code"], answer["error"]["field"]) == (422, "not_arrived", "reason")
+        csrf = await api.log_in("周强")
+        async with api.client.post("/incidents/close-safe", data=FormData({"csrf": csrf, "reason": "已核实"})) as page:
+            assert page.status == 422
+            assert "没有到场记录" in await page.text()
+        assert len(await pages(api, 50)) == 2
+        body["reason"] = "已核实，护理员折返"
+        assert await api.ask("POST", "/incidents/close-safe", body) == (200, {"closed": 2})
 
 
 async def test_only_those_named_are_closed(tmp_path: Path) -> None:

@@ -24,12 +24,9 @@ class MemoryHeard:
         return CALL if self.there and uniqueid == CALL.arrived.uniqueid else None
 
     async def heard(self, heard: HeardCall, meaning: str, score: int, *, category: bool) -> None:
-        self.story.append(f"heard {meaning} {score}" + (" category" if category else ""))
-
-    async def became_incident(self, heard: HeardCall, incident_id: str) -> None:
         if self.away:
             raise StoreUnavailable
-        self.story.append("call of the incident")
+        self.story.append(f"heard {meaning} {score}" + (" category" if category else ""))
 
 
 class Line:
@@ -39,6 +36,10 @@ class Line:
 
     async def move_to_room(self, uniqueid: str, room: str) -> bool:
         self.story.append(f"move {room}")
+        return self.waits
+
+    async def move_to_lifeline(self, uniqueid: str) -> bool:
+        self.story.append(f"lifeline {uniqueid}")
         return self.waits
 
 
@@ -74,7 +75,6 @@ async def test_the_incident_is_on_record_before_the_caller_is_moved() -> None:
     assert await Scene().told("distress.fall") == [
         "say speech/tell_us",
         "alarm listening 02150001111",
-        "call of the incident",
         "heard distress.fall 90",
         f"move {ROOM}",
         "accept 1700000000.1",
@@ -99,6 +99,23 @@ async def test_a_note_that_cannot_be_written_does_not_keep_the_caller_from_the_r
     scene = Scene()
     scene.heard.away = True
     assert (await scene.told("distress.fall"))[-1] == "accept 1700000000.1"
+
+
+async def test_a_cry_that_cannot_be_put_on_record_goes_to_the_lifeline() -> None:
+    scene = Scene()
+    scene.incidents.away = scene.heard.away = True
+    assert await scene.told("distress.fall") == ["say speech/tell_us", "lifeline 1700000000.1"]
+
+
+async def test_a_wish_that_cannot_be_noted_is_not_said_to_be_and_he_is_heard_on() -> None:
+    scene = Scene()
+    scene.heard.away = True
+    assert await scene.told("service.meal", "distress.fall") == [
+        "say speech/tell_us",
+        "alarm listening 02150001111",
+        f"move {ROOM}",
+        "accept 1700000000.1",
+    ]
 
 
 async def test_no_recogniser_and_a_call_that_nobody_waits_in_are_the_end_of_listening() -> None:

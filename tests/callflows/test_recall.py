@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ivr.callflows.legs import elder_leg
-from ivr.domain.incident import LegState, LegView, Role
+from ivr.domain.incident import LegState, LegView, Role, Wish
 from ivr.services.incident_desk import IncidentDesk
 from tests.doubles.memory_store import MemoryCalls, MemoryIncidents, MemoryLegs
 from tests.doubles.scripted_call import ScriptedCall
@@ -13,9 +15,10 @@ from tests.doubles.scripted_call import ScriptedCall
 ASKED = "ask recall/how_are_you 12"
 
 
-async def told(*presses: str, agent_is_there: bool = False) -> list[str]:
+async def told(*presses: str, agent_is_there: bool = False, wish: Wish | None = None) -> list[str]:
     story: list[str] = []
     records = MemoryLegs(story)
+    records.legs.append(LegView("L0", Role.ELDER, "1", 0, LegState.RINGING, 1, live=True, wish=wish))
     records.awaited_since = records.opened_at
     if agent_is_there:
         agent = LegView("L1", Role.AGENT, "1001", 0, LegState.ACCEPTED, 1, live=True, accepted_at=records.opened_at)
@@ -52,3 +55,16 @@ async def test_all_else_is_on_record_before_he_hears_anything_and_he_stays_in_th
 
 async def test_a_person_who_waits_for_him_needs_no_machine_to_ask() -> None:
     assert (await told(agent_is_there=True))[0] == "play elder/call_back"
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+async def test_who_is_called_because_a_person_asked_for_it_goes_into_the_room() -> None:
+    for tries in (1, 2, 3):
+        assert await told(wish=Wish(NOW, attempts=tries)) == ["play elder/line_lost", "accept A1", "room ROOM elder"]
+
+
+@pytest.mark.parametrize("wish", [Wish(NOW, attempts=4), Wish(NOW, attempts=1, last_accepted=NOW)])
+async def test_a_wish_that_is_over_does_not_make_a_machines_call_a_persons(wish: Wish) -> None:
+    assert (await told("1", wish=wish))[0] == ASKED

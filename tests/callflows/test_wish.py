@@ -53,12 +53,12 @@ class Desks:
         return self.story
 
 
-@pytest.mark.parametrize("yes", ["yes", "1"])
+@pytest.mark.parametrize("yes", ["yes", "call_back", "1"])
 async def test_a_wish_and_a_yes_are_a_ticket_and_a_promised_call_back(yes: str) -> None:
     assert await Desks().told("service.meal", yes) == [ASK, NOTED, BACK, *PROMISE]
 
 
-@pytest.mark.parametrize("no", ["no", "2", ""])
+@pytest.mark.parametrize("no", ["no", "wait", "2", ""])
 async def test_a_wish_and_no_yes_ring_the_duty_phone(no: str) -> None:
     assert await Desks().told("service.meal", no) == [ASK, NOTED, BACK, *PERSON]
 
@@ -83,9 +83,8 @@ async def test_the_second_failure_to_understand_is_the_last() -> None:
 @pytest.mark.parametrize("before", [[], ["?"], ["service.meal"], ["service.meal", "?"]])
 async def test_distress_in_any_answer_is_an_incident_on_record_before_we_speak(before: list[str]) -> None:
     story = await Desks().told(*before, "distress.fall")
-    assert story[-6:] == [
+    assert story[-5:] == [
         "alarm listening 02150001111",
-        "call of the incident",
         "heard distress.fall 100",
         "accept 1700000000.1",
         "play speech/help_is_coming",
@@ -100,11 +99,17 @@ async def test_who_hangs_up_after_a_cry_is_an_incident_all_the_same() -> None:
     assert len(desks.incidents.alarms) == 1
 
 
-async def test_without_the_database_a_cry_goes_to_the_lifeline() -> None:
+async def test_without_the_database_a_cry_goes_to_the_lifeline_as_a_cry() -> None:
     desks = Desks()
     desks.incidents.away = True
+    assert await desks.told("distress.fall") == [ASK, "lifeline"]
+
+
+async def test_without_the_database_a_wish_goes_to_the_lifeline() -> None:
+    desks = Desks()
+    desks.heard.away = True
     with pytest.raises(StoreUnavailable):
-        await desks.told("distress.fall")
+        await desks.told("service.meal")
     assert desks.story == [ASK], "not left: no marker"
 
 
@@ -129,7 +134,7 @@ async def test_who_is_not_on_record_as_waiting_has_a_person() -> None:
     assert await desks.told("service.meal") == PERSON
 
 
-ANSWERS = ["", "?", "1", "2", "yes", "no", "service.meal", "service.person", "distress.fire"]
+ANSWERS = ["", "?", "1", "2", "yes", "no", "call_back", "wait", "service.meal", "service.person", "distress.fire"]
 
 
 @given(st.lists(st.sampled_from(ANSWERS), max_size=6), st.booleans())
@@ -145,5 +150,5 @@ async def test_whatever_is_answered_he_is_left_with_a_person_a_room_or_a_promise
     used = answers[:asked]
     assert (story[-1] == f"room {ROOM} elder") == ("distress.fire" in used)
     assert (story[-1] == "hangup") == (PROMISE[0] in story), "nobody is hung up on without a promise on record"
-    if duty_phone and "yes" not in used and "1" not in used[1:] and "distress.fire" not in used:
+    if duty_phone and not {"yes", "call_back"} & set(used) and "1" not in used[1:] and "distress.fire" not in used:
         assert story[-1] == "duty C1"

@@ -12,6 +12,7 @@ from sqlalchemy import insert, update
 from ivr.store.db import Store
 from ivr.store.tables import elder, hospital, worker
 from ivr.store.tx import Tx
+from ivr.voice.library import Library
 from tests.calls.harness import Answers, Busy, Declines, NoAnswer, Town, Voicemail
 from tests.calls.place import MakePlace
 from tests.calls.system import Person, System, prompt
@@ -115,6 +116,19 @@ async def test_an_offer_goes_to_the_next_worker_when_one_says_no_and_stops_at_th
         await system.api("POST", f"/incidents/{incident}/arrived", {"by": "护理员2", "at": at}, status=200)
 
 
+async def test_the_elders_own_helper_before_the_nearer_one_and_by_itself_where_it_is_always(place: MakePlace) -> None:
+    async with place([ALONE], IVR_DUTY_PHONE="", IVR_OFFER_WORKER="always", IVR_WORKER_OFFER_S="6") as (system, town):
+        await enlist(system, (NEAR, 0.01), (FAR, 0.2), helper="W2")
+        near, own = town.family(NEAR, GOES), town.family(FAR, NoAnswer())
+        _lamp, incident = await pressed(system, town)
+        first, second = await own.called(within=5), await near.called(within=10)
+        assert first.invited_at < second.invited_at
+        items = (await system.api("GET", f"/incidents/{incident}/helpers", status=200))["items"]
+        best = next(one for one in items if one.get("worker_no") == "W2")
+        assert any("绑定" in reason for reason in best["reasons"])
+        await system.leg("worker", NEAR, "accepted")
+
+
 async def test_after_the_set_time_the_next_worker_is_rung_and_the_phone_that_rings_is_stopped(place: MakePlace) -> None:
     async with place([ALONE], IVR_DUTY_PHONE="", IVR_WORKER_OFFER_S="5", IVR_HELPER_RING_S="30") as (system, town):
         await enlist(system, (NEAR, 0.01), (FAR, 0.2))
@@ -158,6 +172,39 @@ async def test_a_busy_hospital_is_tried_twice_more_and_then_the_screen_is_told(p
         await system.until(given_up, 5, "given up")
         await asyncio.sleep(10)
         assert len(desk.calls) == 3
+
+
+async def test_a_hospital_hears_the_package_read_aloud_after_its_key_and_not_before(place: MakePlace) -> None:
+    """Recordings stand in for the synthesiser's: each of the four is another clip."""
+    clips = [DEMO / f"{name}.alaw" for name in ("daughter", "son", "agent_emergency", "elder_call")]
+    sentences = (
+        "求助的老人是王秀英。",
+        "进门的办法：女儿有钥匙。",
+        "病情和用药：高血压。",
+        "女儿的电话是，幺三八，零零零零，零零零幺。",
+    )
+    there = place([Person("E1", "王秀英", "02150001111", ["13800000001"])], IVR_DUTY_PHONE="")
+    for text, audio in zip(sentences, clips, strict=True):
+        Library(there.folder / "spoken").put(text, audio.read_bytes())
+    async with there as (system, town):
+        await enlist(system)
+        await system.sql("UPDATE elder SET access = '女儿有钥匙'")
+        await system.sql("UPDATE contact SET relation = '女儿'")
+        town.family("13800000001", NoAnswer())
+        desk = town.family(HOSPITAL, Answers(after_s=0.3))
+        lamp, incident = await pressed(system, town)
+        await wish(system, incident, role="hospital", hospital="静安医院")
+        call = await desk.called(within=3)
+        await call.hears(prompt("hospital/alarm"), first_s=1.0)
+        call.press("3")
+        heard = [await call.hears(audio, within=25) for audio in clips]
+        places = [match.at_s for match in heard]
+        assert places == sorted(places)
+        assert (await call.hears(prompt("hospital/about"))).at_s < places[0]
+        await call.hears(prompt("hospital/choose"), within=20)
+        call.press("1")
+        await system.leg("hospital", HOSPITAL, "accepted")
+        await lamp.hang_up()
 
 
 async def test_the_hospital_is_told_by_signed_http_though_its_telephone_rings_and_hears_the_prompt(

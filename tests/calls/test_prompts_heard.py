@@ -128,11 +128,9 @@ async def test_family_and_duty_hear_whom_it_is_about_where_the_name_is_recorded(
             system.leg("supervisor", DUTY, "accepted", within=30),
         )
         for leg, opening in ((call, "family/opening"), (watch, "duty/opening")):
-            heard = received(leg)
-            first = heard.find(prompt(opening).read_bytes())
-            name = heard.find(NAME.read_bytes())
-            assert 0 <= first < name
-            pause = name - first - len(prompt(opening).read_bytes())
-            assert 0 <= pause / 8000 < 0.7, "one announcement, without a hole"
+            first, name = await leg.hears(prompt(opening)), await leg.hears(NAME)
+            pause_s = name.at_s - first.at_s - prompt(opening).stat().st_size / 8000
+            # A mixer that misses a frame on a busy machine makes it 20 ms longer.
+            assert -0.05 < pause_s < 0.75, "one announcement, without a hole"
         await elder.hang_up()
         await system.leg("elder", "02150001111", "ended/talked")

@@ -62,7 +62,7 @@ async def test_saying_that_one_comes_ends_the_question_and_opens_the_room(place:
         thanks = heard_at(call, await call.hears(prompt("room/recorded"), within=5, first_s=1.0, since=said))
         await system.leg("family", SON, "accepted")
         await system.in_room(1)
-        await system.until(lambda: [*system.folder.rglob("room-*.wav")], 3, "the room that she opens is recorded")
+        await system.until(lambda: [*system.folder.rglob("room-*.wav")], 8, "the room that she opens is recorded")
         print(f"end of speech to the next prompt: {thanks - said:.2f} s")
         assert thanks - said < 1.5, "the question takes 14 s: she did not wait for its end"
         rest = find_prompt(call.heard.pcm(), ALARM.read_bytes()[5 * 8000 :], first_s=2.5)

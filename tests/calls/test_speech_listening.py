@@ -18,8 +18,9 @@ from ivr.speech.second_keeper import missing, weights_folder
 from tests.calls.harness import Answers, NoAnswer, Town
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, noise, says
-from tests.calls.system import Person, System, prompt
-from tests.calls.test_ordinary_call import only_call
+from tests.calls.system import DUTY, Person, System, prompt
+from tests.calls.test_failures import locked
+from tests.calls.test_ordinary_call import HELLO, only_call
 from tests.doubles.scripted_second_ear import SPEECH_WITH_IT, script
 
 WANG = Person("E1", "王秀英", "02150001111", ["13800000001"])
@@ -82,6 +83,34 @@ async def test_who_cries_for_help_while_waiting_is_an_incident_and_in_a_room(pla
         await system.until(lambda: ears(system) == 0, 3, "no ear: they are with people")
         await elder.hang_up()
         assert (await only_call(system, CALLER))["outcome"] == "emergency"
+
+
+async def test_a_cry_while_the_database_is_locked_goes_to_the_lifeline_and_is_an_incident_later(
+    place: MakePlace,
+) -> None:
+    async with place([WANG], speech=True) as (system, town):
+        await busy(town, system)
+        duty = town.duty(DUTY, Answers(after_s=0.5))
+        daughter = town.family("13800000001", NoAnswer())
+        elder = await town.call(CALLER, "12349")
+        await waiting(system)
+        with locked(system.folder / "yinling.db"):
+            cried = await says(elder, clip("fall"))
+            match = await elder.hears(prompt("lifeline/connecting"), within=8, first_s=1.5, since=cried)
+            print(f"end of the cry to the lifeline's voice {elder.heard.began_at + match.at_s - cried:.2f} s")
+            rung = await duty.called(within=8)
+            await rung.answered()
+            elder.say(HELLO)
+            await rung.hears(HELLO, first_s=1.5)
+            assert list(system.settings.spool_dir.glob("*.json")), "on a file, for later"
+        (incident,) = await system.until(system.incidents, 10, "what he cried is an incident")
+        assert incident["elder"]["elder_no"] == "E1"
+        assert [alarm["source"] for alarm in incident["alarms"]] == ["lifeline"]
+        await daughter.called(10)
+        assert (await system.api("GET", "/queue", status=200))["waiting"] == []
+        await elder.hang_up()
+        call = await only_call(system, CALLER)
+        assert (call["outcome"], call["incident_id"]) == ("emergency", incident["id"])
 
 
 async def test_what_is_asked_for_fills_the_ticket_and_the_call_waits_on(place: MakePlace) -> None:

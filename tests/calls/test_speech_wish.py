@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from tests.calls.harness import Answers, Elder, Town
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, noise, says
 from tests.calls.system import DUTY, Person, System, prompt
+from tests.calls.test_emergency_call import CRY
+from tests.calls.test_failures import locked
 from tests.calls.test_ordinary_call import HELLO, only_call, ticket_of
+from tests.calls.test_recorded_room import holds, ivr, journalled
 from tests.calls.test_speech_listening import ears, open_ticket
 
 DAUGHTER = "13800000001"
@@ -144,6 +148,50 @@ async def test_distress_in_the_answer_is_an_incident_and_a_room(place: MakePlace
         assert [heard["meaning"] for heard in call["heard"]] == ["distress.fall"]
         await system.leg("elder", CALLER, "accepted")
         await elder.hang_up()
+
+
+async def test_the_room_that_he_opens_is_recorded_and_on_record(place: MakePlace, tmp_path: Path) -> None:
+    """He was asked by voice: what Asterisk denies the thread that did so must not keep the room from being recorded."""
+    async with place([WANG], speech=True) as (system, town):
+        daughter = town.family(DAUGHTER, Answers(after_s=0.5, presses="1", presses_after_s=8))
+        elder = await asked(town)
+        await says(elder, clip("fall"))
+        await system.in_room(1)  # he opens it, not she
+        await system.in_room(2, within=20)
+        call = await daughter.called()
+        elder.say(CRY)
+        await call.hears(CRY, first_s=1.5)
+        await elder.said()
+        await elder.hang_up()
+        await call.hang_up()
+        ended = await journalled(system, "recording.ended", 3)
+        (incident,) = await system.incidents()
+        rooms = [one["file"] for one in ended if "/room-" in one["file"]]
+        assert [file.partition("/")[0] for file in rooms] == [incident["id"]]
+        assert holds(system.settings.recordings_dir / rooms[0], CRY)
+        await system.close_all()
+        code, out = await ivr(system, "audit", "verify")
+        assert code == 0, out
+        assert "3 recordings" in out
+        code, out = await ivr(system, "audit", "export", incident["id"], "--to", str(tmp_path / "r.zip"))
+        assert code == 0, out
+        with zipfile.ZipFile(tmp_path / "r.zip") as archive:
+            assert any(Path(name).name.startswith("room-") for name in archive.namelist())
+
+
+async def test_a_cry_while_the_database_is_locked_is_an_incident_later(place: MakePlace) -> None:
+    async with place([WANG], speech=True) as (system, town):
+        duty = town.duty(DUTY, Answers(after_s=0.5))
+        elder = await asked(town)
+        with locked(system.folder / "yinling.db"):
+            cried = await says(elder, clip("fall"))
+            await elder.hears(prompt("lifeline/connecting"), within=8, first_s=1.5, since=cried)
+            await (await duty.called(within=8)).answered()
+            await asyncio.sleep(1)
+        (incident,) = await system.until(system.incidents, 10, "what he cried is an incident")
+        assert [alarm["source"] for alarm in incident["alarms"]] == ["lifeline"]
+        await elder.hang_up()
+        assert (await only_call(system, CALLER))["incident_id"] == incident["id"]
 
 
 async def test_a_worker_killed_in_mid_utterance_brings_a_person(place: MakePlace) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.calls.harness import AgentPhone, Answers, FamilyPhone, NoAnswer, Town
+from tests.calls.harness import AgentPhone, Answers, Busy, FamilyPhone, NoAnswer, Town
+from tests.calls.harness.listen import best_prompt
 from tests.calls.place import MakePlace
 from tests.calls.spoken import clip, says
 from tests.calls.system import DUTY, Person, System, prompt
@@ -84,6 +85,7 @@ async def test_a_worse_answer_reaches_family_and_hospital(place: MakePlace) -> N
         await system.api("POST", f"/incidents/{incident}/legs", body, status=201)
         await system.leg("hospital", HOSPITAL, "accepted")
         await doctor.calls[0].hang_up()
+        doctor.behaves(Answers(after_s=0.3, presses="1", presses_after_s=10))
         call = await home.called(within=20)
         await call.hears(prompt("recall/how_are_you"))
         call.press("2")
@@ -94,6 +96,10 @@ async def test_a_worse_answer_reaches_family_and_hospital(place: MakePlace) -> N
         print(f"worse answer to the family's and the hospital's phones {waits}")
         assert max(waits) < 30
         await family.hears(prompt("family/worse"))
+        await system.leg("hospital", HOSPITAL, "accepted", within=20)
+        # It begins like the first alarm; the sentence after that is another.
+        either = {name: prompt(f"hospital/{name}") for name in ("worse", "alarm")}
+        assert best_prompt(hospital.heard.pcm(), either)[0] == "worse"
         seat = await all_gone.agent.called(nth=2)
         assert call.talking, "he is in the room"
         assert await worsened(system) == ["worse"]
@@ -113,6 +119,19 @@ async def test_silence_on_that_call_counts_as_need(place: MakePlace) -> None:
         assert await worsened(system) == ["silent"]
         await call.hang_up()
         await seat.hang_up()
+        await system.api("POST", f"/incidents/{all_gone.incident}/arrived", {"by": "护理员1"}, status=200)
+
+
+@pytest.mark.long
+async def test_twice_unanswered_is_as_bad_as_a_cry(place: MakePlace) -> None:
+    async with place([WANG], **SOON) as (system, town):
+        home = town.family(PHONE, Busy())
+        all_gone = await sent(system, town)
+        await home.called(within=20)
+        await home.called(within=15, nth=2)
+        family = await all_gone.daughter.called(within=30, nth=2)
+        assert await worsened(system) == ["no_answer"]
+        await family.hang_up()
         await system.api("POST", f"/incidents/{all_gone.incident}/arrived", {"by": "护理员1"}, status=200)
 
 

@@ -109,16 +109,16 @@ async def test_closing_needs_a_reason_and_half_written_ones_survive_live_updates
     page = await desk.window(path=f"/incidents/{incident}")
     await page.get_by_role("button", name="关闭事件").click()
     await expect(page.locator("form .problem")).to_contain_text("请写明关闭的原因")
-    await page.get_by_label("原因").fill("女儿已到家")
+    await page.get_by_label("原因").fill("女儿已到家照看")
     await desk.console.alarm(elder_no="E001", kind="smoke")
     await expect(page.locator(".alarms")).to_contain_text("烟雾报警", timeout=SOON_MS)
-    await expect(page.get_by_label("原因")).to_have_value("女儿已到家")
+    await expect(page.get_by_label("原因")).to_have_value("女儿已到家照看")
     await page.get_by_label("结果").select_option("family")
     await page.get_by_role("button", name="关闭事件").click()
     await expect(page.locator(".incident.closed")).to_contain_text("李娜 · 家属已接手", timeout=SOON_MS)
     await expect(page.locator("#incidents")).to_contain_text("目前没有紧急事件")
     found = await desk.console.get(f"/incidents/{incident}")
-    assert (found["closed_by"], found["outcome"], found["reason"]) == ("李娜", "family", "女儿已到家")
+    assert (found["closed_by"], found["outcome"], found["reason"]) == ("李娜", "family", "女儿已到家照看")
 
 
 async def test_waiting_callers_come_and_go_and_their_clock_runs(desk: Desk) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
+from ivr.domain.incident import Role
+from ivr.store.legs import SqlLegs
 from tests.adapters.test_api_helpers import people
 from tests.console.conftest import Desk
 
@@ -46,3 +48,20 @@ async def test_a_refusal_stands_where_the_button_is(desk: Desk) -> None:
     await hidden.evaluate("element => element.value = 'W9'")
     await sending.get_by_role("button", name="接通 丁建平").click()
     await expect(sending.get_by_role("alert")).to_contain_text("名单里没有", timeout=SOON_MS)
+
+
+async def test_the_elder_is_called_back_by_one_click_and_not_while_he_is_on_the_line(desk: Desk) -> None:
+    incident = await desk.console.alarm(elder_no="E001")
+    page = await desk.window(path=f"/incidents/{incident}")
+    sending = page.locator(f"#helpers-{incident}")
+    await sending.get_by_role("button", name="回拨老人").click()
+    line = page.locator("#live .leg", has_text="02155550001")
+    await expect(line).to_contain_text("等待拨打", timeout=SOON_MS)
+    await expect(line.locator(".role")).to_have_text("老人")
+    attempt = await SqlLegs(desk.console.store, "node1", "engine").begin_attempt(incident, Role.ELDER, "02155550001")
+    assert attempt
+    await SqlLegs(desk.console.store, "node1", "engine").accept(attempt, only_first=False)
+    await expect(line).to_contain_text("通话中", timeout=SOON_MS)
+    await sending.get_by_role("button", name="回拨老人").click()
+    await expect(sending.get_by_role("alert")).to_contain_text("老人已经在线上", timeout=SOON_MS)
+    assert desk.complaints == []

@@ -33,6 +33,17 @@ async def test_dead_engine_is_said_and_its_return_too(desk: Desk) -> None:
     await expect(page.locator(".banner.down")).to_contain_text("Asterisk", timeout=3000)
 
 
+async def test_without_a_speech_model_the_screen_says_keys_and_people(desk: Desk) -> None:
+    ready = {"pid": os.getpid(), "state": "ready", "since": "", "restarts": 0}
+    desk.console.supervisor_says(asterisk=ready, engine=ready)
+    desk.console.engine_says()
+    page = await desk.window()
+    await expect(page.locator(".deaf")).to_contain_text("来电用按键和人工", timeout=3000)
+    desk.console.supervisor_says(asterisk=ready, engine=ready, speech={**ready, "state": "failed"})
+    await expect(page.locator(".deaf")).to_have_count(0, timeout=3000)
+    await expect(page.locator(".banner.warn", has_text="语音识别没有运行")).to_be_visible()
+
+
 async def test_cut_stream_is_said_and_mended_with_what_was_missed(browser: Browser, tmp_path: Path) -> None:
     """The console process ends and comes back on the same port; the window was never touched."""
     async with stage(tmp_path) as other:

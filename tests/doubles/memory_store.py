@@ -62,6 +62,7 @@ class MemoryLegs:
         self.elder_phone = elder_phone
         self.opened_at = datetime.now(UTC)
         self.awaited_since: datetime | None = None
+        self.cries = 0
         self.accepts = True
         self.rounds = 0
         self.fail_rounds: list[BaseException] = []
@@ -84,7 +85,7 @@ class MemoryLegs:
             return None
         legs = [replace(leg) for leg in self.legs]
         view = IncidentView(incident_id, self.opened_at, self.closed, self.elder_phone, legs)
-        view.awaited_since = self.awaited_since
+        view.awaited_since, view.cries = self.awaited_since, self.cries
         return view
 
     async def begin_attempt(

@@ -13,6 +13,7 @@ class PretendTelephony:
         self.seats = seats
         self.dialled: list[tuple[Role, str, str, float]] = []
         self.hung_up: list[str] = []
+        self.interrupted: list[str] = []
         self.refuse: dict[str, Exception] = {}
         """What the next dial to a number raises; "" for any number."""
         self.down_on_refusal = False
@@ -48,3 +49,6 @@ class PretendTelephony:
     async def hang_up(self, uniqueid: str) -> None:
         self.hung_up.append(uniqueid)
         self.story.append(f"hang up {uniqueid}")
+
+    async def interrupt(self, uniqueid: str) -> None:
+        self.interrupted.append(uniqueid)

@@ -37,7 +37,7 @@ class ScriptedCall:
     @property
     def left(self) -> bool:
         """AGI was left with a way to go on: without it the lifeline would have the call."""
-        return bool(self.story) and self.story[-1].split()[0] in ("room", "queue", "duty", "hangup")
+        return bool(self.story) and self.story[-1].split()[0] in ("room", "queue", "duty", "lifeline", "hangup")
 
     async def still_ours(self) -> None:
         self._do("still ours")
@@ -68,6 +68,9 @@ class ScriptedCall:
 
     async def ring_duty_phone(self, call_id: str) -> None:
         self._do("duty", call_id)
+
+    async def enter_lifeline(self) -> None:
+        self._do("lifeline")
 
     async def hang_up(self) -> None:
         self._do("hangup")

@@ -22,7 +22,8 @@ class Hears:
 
 
 class ScriptedRecogniser:
-    def __init__(self, *script: Hears) -> None:
+    def __init__(self, *script: Hears, dictates: bool = False) -> None:
+        self.dictates = dictates
         self.script: Sequence[Hears] = script
         self.opened: list[str] = []
         self.finished = 0
@@ -73,4 +74,4 @@ class _ScriptedEar:
             for hears in self._of.script
             if self._said_until_s < hears.at_s <= heard_s
         )
-        return Hypothesis("".join(word.text for word in words), words, final, heard_s)
+        return Hypothesis("".join(word.text for word in words), words, final, heard_s, self._of.dictates)

@@ -75,7 +75,7 @@ async def test_same_key_twice_is_one_alarm(store: Store, incidents: SqlIncidents
     first = await incidents.raise_alarm(new)
     again = await incidents.raise_alarm(new)
     assert (again.incident_id, again.repeated) == (first.incident_id, True)
-    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     later = await incidents.raise_alarm(new)
     assert (later.incident_id, later.repeated) == (first.incident_id, True)
     assert await incidents.open_ids() == []
@@ -203,11 +203,11 @@ async def test_spooled_call_must_be_looked_at(store: Store, incidents: SqlIncide
 
 async def test_closing(store: Store, incidents: SqlIncidents) -> None:
     with pytest.raises(UnknownIncident):
-        await incidents.close("01HZZZZZZZZZZZZZZZZZZZZZZZ", by="小李", outcome="helped", reason="已处理")
+        await incidents.close("01HZZZZZZZZZZZZZZZZZZZZZZZ", by="小李", outcome="helped", reason="已处理，老人平安")
     raised = await incidents.raise_alarm(NewAlarm("api", "press", elder_no="E1", needs_look=True))
-    await incidents.close(raised.incident_id, by="小李", outcome="helped", reason="女儿已到家")
+    await incidents.close(raised.incident_id, by="小李", outcome="helped", reason="女儿已到家照看")
     row = await _row(store, raised.incident_id)
-    assert (row.state, row.closed_by, row.outcome, row.reason) == ("closed", "小李", "helped", "女儿已到家")
+    assert (row.state, row.closed_by, row.outcome, row.reason) == ("closed", "小李", "helped", "女儿已到家照看")
     assert row.closed_at is not None
     assert not row.needs_look
     with pytest.raises(AlreadyClosed):

@@ -42,7 +42,7 @@ async def _incident(store: Store, *, close: bool = True) -> str:
     await incidents.escalated(raised.incident_id, "family_not_reached")
     await Journal(store).note("file.viewed", incident_id=raised.incident_id, by="李娜", elder_no="E1", ratio=0.1 + 0.2)
     if close:
-        await incidents.close(raised.incident_id, by="李娜", outcome="helped", reason="女儿已到")
+        await incidents.close(raised.incident_id, by="李娜", outcome="helped", reason="女儿已到家照看")
         await Journal(store).note("file.viewed", incident_id=raised.incident_id, by="周强", elder_no="E1")
     return raised.incident_id
 
@@ -272,7 +272,7 @@ async def test_rows_from_before_the_migration_are_not_covered_and_said(url: str)
     await asyncio.to_thread(upgrade, url)
     async with Store(url, name="after") as store:
         await Journal(store).note("leg.ringing", incident_id="01OLD")
-        await SqlIncidents(store).close("01OLD", by="李娜", outcome="helped", reason="r")
+        await SqlIncidents(store).close("01OLD", by="李娜", outcome="test", reason="r")
         report = await _verify(store)
         assert report.whole, report.broken
         assert (report.older, report.older_until, report.events) == (3, last, 5)

@@ -6,10 +6,12 @@ import pytest
 from sqlalchemy import select, update
 
 from ivr.domain.incident import ArrivedCall
+from ivr.services.incident_desk import call_alarm
 from ivr.services.ports import HeardCall
 from ivr.store.calls import SqlCalls
 from ivr.store.db import Store
 from ivr.store.heard import SqlHeard
+from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.tables import call, ticket
 from ivr.store.tickets import SqlTickets
@@ -29,6 +31,10 @@ async def begin(store: Store, heard: SqlHeard) -> HeardCall:
     assert found is not None
     assert found.arrived == ARRIVED
     return found
+
+
+async def cries(store: Store) -> str:
+    return (await SqlIncidents(store).raise_alarm(call_alarm(ARRIVED, source="listening"))).incident_id
 
 
 async def category(store: Store) -> str | None:
@@ -66,25 +72,25 @@ async def test_what_is_no_service_is_only_journalled(store: Store, heard: SqlHea
 
 
 async def test_nobody_waits_who_is_with_a_person_or_gone_or_an_emergency(store: Store, heard: SqlHeard) -> None:
-    found = await begin(store, heard)
+    await begin(store, heard)
     assert await heard.waiting("9.9") is None
     assert await SqlHeard(store, "node2").waiting("1.1") is None
-    await heard.became_incident(found, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    incident_id = await cries(store)
     assert await heard.waiting("1.1") is None
     async with store.read() as conn:
         row = (await conn.execute(select(call))).one()
-    assert (row.kind, row.incident_id, row.outcome) == ("emergency", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "emergency")
+    assert (row.kind, row.incident_id, row.outcome) == ("emergency", incident_id, "emergency")
 
 
 async def test_what_made_a_call_an_incident_stands_in_the_incidents_record(store: Store, heard: SqlHeard) -> None:
     found = await begin(store, heard)
     await heard.heard(found, "service.meal", 90, category=True)
-    await heard.became_incident(found, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    incident_id = await cries(store)
     await heard.heard(found, "distress.fall", 95, category=False)
     told = [event for event in await Journal(store).after(0) if event.kind == "speech.heard"]
     assert [(event.incident_id, event.data["meaning"]) for event in told] == [
         (None, "service.meal"),
-        ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "distress.fall"),
+        (incident_id, "distress.fall"),
     ]
 
 
@@ -95,8 +101,8 @@ async def test_a_connected_caller_does_not_wait(store: Store, heard: SqlHeard) -
 
 
 async def test_leaving_the_queue_for_a_room_is_not_giving_up(store: Store, heard: SqlHeard) -> None:
-    found = await begin(store, heard)
-    await heard.became_incident(found, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    await begin(store, heard)
+    await cries(store)
     calls = SqlCalls(store, "node1")
     await calls.abandoned("1.1", 5)
     await calls.ended("1.1")

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
+from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, NewAlarm
+from ivr.domain.storm import Triage
+from ivr.store import triage
 from ivr.store.db import Store
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
@@ -151,7 +154,7 @@ async def test_cancel_before_its_alarm_stops_nothing(store: Store, incidents: Sq
 
 async def test_late_location_of_one_just_closed_opens_nothing(store: Store, incidents: SqlIncidents) -> None:
     raised = await incidents.raise_alarm(DEVICE)
-    await incidents.close(raised.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(raised.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     late = await incidents.raise_alarm(PLACE)
     assert (late.incident_id, late.joined) == (raised.incident_id, True)
     assert await _open(store) == []
@@ -199,7 +202,7 @@ async def test_signature_of_a_clock_that_goes_right_is_never_a_second_alarm(
 ) -> None:
     new = replace(DEVICE, idempotency_key="sig:platform:aa", sent_at=datetime.now(UTC))
     first = await incidents.raise_alarm(new)
-    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     await _age(store, 3600)
     replayed = await incidents.raise_alarm(new)
     assert (replayed.incident_id, replayed.repeated) == (first.incident_id, True)
@@ -212,7 +215,7 @@ async def test_signature_of_a_clock_that_stands_still_is_a_new_alarm_later(
     new = replace(DEVICE, idempotency_key="sig:platform:bb", sent_at=datetime(2000, 1, 1, tzinfo=UTC))
     first = await incidents.raise_alarm(new)
     assert (await incidents.raise_alarm(new)).repeated
-    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理")
+    await incidents.close(first.incident_id, by="小李", outcome="helped", reason="已处理，老人平安")
     assert (await incidents.raise_alarm(new)).repeated, "a retry that came late"
     await _age(store, 61)
     second = await incidents.raise_alarm(new)
@@ -226,6 +229,27 @@ async def test_two_processes_at_once(store: Store, other: Store) -> None:
     )
     (only,) = await _open(store)
     assert sorted(await _alarms(store, only.id)) == ["cancel", "emergency_call", "location", "press"]
+
+
+async def test_pressed_anew_after_by_mistake_is_no_retry(store: Store, incidents: SqlIncidents) -> None:
+    raised = await incidents.raise_alarm(DEVICE)
+    assert (await incidents.raise_alarm(DEVICE)).repeated
+    await incidents.family(raised.incident_id, Family.CANCELLED, by="李娜", word="elder", reason="按错了")
+    again = await incidents.raise_alarm(DEVICE)
+    assert (again.incident_id, again.repeated) == (raised.incident_id, False)
+    (row,) = await _open(store)
+    assert row.family is None, "the relatives are called after all"
+    assert (await incidents.raise_alarm(DEVICE)).repeated, "and from then on a retry is one again"
+    assert await _alarms(store, raised.incident_id) == ["press", "press"]
+
+
+async def test_pressed_anew_after_safe_is_no_retry(store: Store, incidents: SqlIncidents) -> None:
+    raised = await incidents.raise_alarm(DEVICE)
+    await store.write(lambda tx: triage.mark(tx, raised.incident_id, Triage.SAFE))
+    again = await incidents.raise_alarm(DEVICE)
+    assert (again.incident_id, again.repeated) == (raised.incident_id, False)
+    (row,) = await _open(store)
+    assert row.triage is None, "he is asked again, and closed with nobody"
 
 
 SAID = {

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from ivr.domain.cascade import Family
 from ivr.domain.incident import ArrivedCall, IncidentView, LegState, LegView, NewAlarm, NotArrived, Outcome, Role
+from ivr.domain.storm import Triage
+from ivr.store import triage
 from ivr.store.db import Store
 from ivr.store.incident_view import CHINA
 from ivr.store.incidents import SqlIncidents
 from ivr.store.journal import Journal
 from ivr.store.legs import SqlLegs
+from ivr.store.tables import alarm, incident
+from ivr.store.tx import Tx
 from ivr.store.wishes import SqlWishes
 
 DAUGHTER = "13900000001"
@@ -105,7 +110,7 @@ async def test_begin_is_refused_while_live_and_after_closing(store: Store, legs:
     await legs.ended(second, Outcome.BUSY)
     found = await _leg(legs, incident_id, DAUGHTER)
     assert (found.attempts, found.attempt_id, found.outcome) == (2, second, Outcome.BUSY)
-    await SqlIncidents(store).close(incident_id, by="小李", outcome="helped", reason="好了")
+    await SqlIncidents(store).close(incident_id, by="小李", outcome="test", reason="好了")
     assert await legs.begin_attempt(incident_id, Role.FAMILY, DAUGHTER) is None
     assert await legs.begin_attempt("01HZZZZZZZZZZZZZZZZZZZZZZZ", Role.FAMILY, DAUGHTER) is None
     view = await legs.view(incident_id, datetime.now(UTC))
@@ -268,6 +273,51 @@ async def test_a_second_alarm_after_everybody_left_searches_anew(store: Store, l
     assert (await _view(legs, incident_id)).opened_at == view.opened_at, "he has been there for this one"
 
 
+async def test_what_happens_after_a_relative_has_left_the_family_is_to_know_though_an_agent_is_there(
+    store: Store, legs: SqlLegs, incident_id: str
+) -> None:
+    seat = await _begin(legs, incident_id, Role.AGENT, "1001")
+    assert await legs.accept(seat, only_first=True)
+    daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
+    assert await legs.accept(daughter, only_first=False)
+    await legs.ended(daughter, Outcome.HUNG_UP)
+    before = await _view(legs, incident_id)
+    worse = NewAlarm("call", "worse", phone="02155500001", elder_no="E1", idempotency_key="worse")
+    assert (await SqlIncidents(store).raise_alarm(worse)).joined
+    view = await _view(legs, incident_id)
+    assert view.opened_at == before.opened_at, "the agent is still there"
+    family = [leg for leg in view.legs if leg.phone == DAUGHTER]
+    assert [(leg.ever_accepted, leg.attempts) for leg in family] == [(False, 0)]
+
+
+async def test_a_cry_is_counted_again_after_a_minute_and_a_worse_answer_always(
+    store: Store, legs: SqlLegs, incident_id: str
+) -> None:
+    async def alarms(*seconds: int, kind: str = "press") -> int:
+        for after in seconds:
+            key = f"{kind}{after}"
+            new = NewAlarm("api", kind, elder_no="E1", idempotency_key=key)
+            assert (await SqlIncidents(store).raise_alarm(new)).incident_id == incident_id
+
+            def later(tx: Tx, after: int = after, key: str = key) -> None:
+                opened = tx.conn.execute(select(incident.c.opened_at)).scalar_one()
+                tx.conn.execute(
+                    update(alarm)
+                    .where(alarm.c.idempotency_key.like(f"%{key}"))
+                    .values(received_at=opened + timedelta(seconds=after))
+                )
+
+            await store.write(later)
+        return (await _view(legs, incident_id)).cries
+
+    assert await alarms(5, 40) == 0, "alarm and call of one emergency"
+    assert await alarms(70) == 1
+    assert await alarms(100) == 1
+    assert await alarms(110, kind="worse") == 2
+    assert await alarms(200) == 3
+    assert await alarms(900, kind="location") == 3, "that is no cry"
+
+
 async def test_whom_a_crash_of_asterisk_tore_from_the_room_has_not_helped(legs: SqlLegs, incident_id: str) -> None:
     daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
     assert await legs.accept(daughter, only_first=False)
@@ -278,7 +328,7 @@ async def test_whom_a_crash_of_asterisk_tore_from_the_room_has_not_helped(legs: 
 
 async def test_nobody_is_accepted_into_a_closed_incident(store: Store, legs: SqlLegs, incident_id: str) -> None:
     daughter = await _begin(legs, incident_id, Role.FAMILY, DAUGHTER)
-    await SqlIncidents(store).close(incident_id, by="张三", outcome="ok", reason="已处理")
+    await SqlIncidents(store).close(incident_id, by="张三", outcome="ok", reason="已处理，老人平安")
     assert not await legs.accept(daughter, only_first=False)
 
 
@@ -355,13 +405,42 @@ async def test_a_worse_answer_begins_the_search_anew_for_everybody(
     assert (wish.attempts, wish.last_accepted) == (0, None), "and so is the hospital"
 
 
-async def test_closing_without_arrival_needs_an_explanation(store: Store, incident_id: str) -> None:
-    incidents, wishes = SqlIncidents(store), SqlWishes(store)
-    await wishes.want_helper(incident_id, by="李娜")
-    with pytest.raises(NotArrived):
-        await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
-    await wishes.arrived(incident_id, by="李娜", at=None)
-    await incidents.close(incident_id, by="李娜", outcome="helped", reason="好了")
+@pytest.mark.parametrize("sent", ["nobody", "nobody, called off by an agent", "offer", "worker", "hospital"])
+async def test_closing_without_arrival_needs_an_explanation(store: Store, incident_id: str, sent: str) -> None:
+    incidents, wishes = SqlIncidents(store, reason_min=7), SqlWishes(store)
+    if sent == "offer":
+        await wishes.want_helper(incident_id, by="李娜")
+    elif sent == "nobody, called off by an agent":
+        await incidents.family(incident_id, Family.CANCELLED, by="李娜", word="agent", reason="x")
+    elif sent != "nobody":
+        await wishes.want(incident_id, Role(sent), "13700000001", name="近", by="李娜")
+    outcomes = ["helped", "other", "ambulance", "safe", "测试"]
+    for outcome in outcomes if sent.startswith("nobody") else [*outcomes, "test", "false_alarm"]:
+        for reason in ("好了", "女儿已到家了", "aaaaaaaaa", "……………………"):
+            with pytest.raises(NotArrived):
+                await incidents.close(incident_id, by="李娜", outcome=outcome, reason=reason)
+    assert await incidents.open_ids() == [incident_id]
+    await incidents.close(incident_id, by="李娜", outcome="helped", reason="女儿已到家照看")
+    assert await incidents.open_ids() == []
+
+
+async def test_closing_after_an_arrival_needs_a_word(store: Store, incident_id: str) -> None:
+    await SqlWishes(store).want_helper(incident_id, by="李娜")
+    await SqlWishes(store).arrived(incident_id, by="李娜", at=None)
+    await SqlIncidents(store).close(incident_id, by="李娜", outcome="helped", reason="好了")
+    assert await SqlIncidents(store).open_ids() == []
+
+
+@pytest.mark.parametrize("how", ["test", "false_alarm", "called off", "said safe"])
+async def test_what_was_explained_already_is_closed_with_a_word(store: Store, incident_id: str, how: str) -> None:
+    incidents = SqlIncidents(store)
+    if how == "called off":
+        await incidents.family(incident_id, Family.CANCELLED, by="李娜", word="elder", reason="按错了")
+    if how == "said safe":
+        await store.write(lambda tx: triage.mark(tx, incident_id, Triage.SAFE))
+    outcome = how if how in ("test", "false_alarm") else "other"
+    await incidents.close(incident_id, by="李娜", outcome=outcome, reason="好了")
+    assert await incidents.open_ids() == []
 
 
 async def test_who_ended_just_before_asterisk_said_that_it_stops_did_not_hang_up(

@@ -114,6 +114,21 @@ async def test_a_hospital_that_takes_none_is_only_rung_and_120_only_where_it_is_
     assert [one["name"] for one in body["possible_patients"]] == ["张建国", "李桂兰"], "nobody knows which: both"
 
 
+async def test_120_without_a_number_is_sent_one_package_by_policy_where_it_takes_any(
+    store: Store, packages: SqlPackages, wishes: SqlWishes, incident_id: str
+) -> None:
+    assert not await wishes.tell_ambulance(incident_id)
+    assert await packages.lease(9, 30) == []
+    set_up = SqlWishes(store, push_to_ambulance=True)
+    for _ in range(3):  # as in every round while nobody comes
+        assert await set_up.tell_ambulance(incident_id)
+    assert (await only(packages)).target == AMBULANCE
+    await store.write(lambda tx: tx.conn.execute(update(package).values(state="sent")))
+    assert await set_up.tell_ambulance(incident_id)
+    (queued,) = await told(store, incident_id)
+    assert (queued.kind, queued.data["target"], queued.data["by"]) == ("package.queued", AMBULANCE, "policy")
+
+
 async def test_one_lease_at_a_time_the_same_body_again_and_none_left_behind_once_it_is_taken(
     store: Store, packages: SqlPackages, wishes: SqlWishes, incident_id: str
 ) -> None:

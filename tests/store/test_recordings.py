@@ -43,7 +43,21 @@ async def _told(store: Store, room: str) -> list[Event]:
 
 
 async def _close(store: Store, room: str) -> None:
-    await SqlIncidents(store).close(room, by="李娜", outcome="helped", reason="r")
+    await SqlIncidents(store).close(room, by="李娜", outcome="test", reason="r")
+
+
+def test_a_room_s_recording_that_lies_beside_is_put_into_its_folder(tmp_path: Path) -> None:
+    room = "01HZZZZZZZZZZZZZZZZZZZZZZZ"
+    write_wav(tmp_path / f"confbridge-{room}-1795327324.wav", CRY)
+    stranger = tmp_path / "confbridge-hall-1795327324.wav"
+    stranger.write_bytes(b"none of ours")
+    shelf = Shelf(tmp_path)
+    assert shelf.rooms() == [room]
+    assert [one.file for one in shelf.look([room])] == [f"{room}/room-1795327324.wav"]
+    assert stranger.exists()
+    write_wav(tmp_path / f"confbridge-{room}-1795327324.wav", None)
+    shelf.put_away()
+    assert (tmp_path / f"confbridge-{room}-1795327324.wav").exists(), "never over another"
 
 
 async def test_a_recording_begins_goes_on_and_ends_once(store: Store, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from ivr.domain.incident import ArrivedCall, NewAlarm, Outcome, Role
+from ivr.domain.incident import ArrivedCall, NewAlarm, NotArrived, Outcome, Role
 from ivr.domain.storm import Triage
 from ivr.services.storm_ports import OpenIncident, StormLook
 from ivr.store.db import Store
@@ -298,3 +298,20 @@ async def test_close_those_who_are_safe(
     row = await _row(store, safe)
     assert (row.state, row.closed_by, row.outcome, row.reason) == ("closed", "周强", "safe", "已核实")
     assert (await _row(store, need)).state == "open"
+
+
+async def test_whom_somebody_was_sent_to_is_not_closed_in_bulk_with_a_word(
+    store: Store, incidents: SqlIncidents, legs: SqlLegs, records: SqlStorm
+) -> None:
+    rooms = []
+    for elder_no in ("E1", "E2"):
+        room, attempt = await asked(incidents, legs, records, elder_no)
+        await records.heard(attempt, Triage.SAFE, hold_at_most=5)
+        rooms.append(room)
+    await SqlWishes(store).want_helper(rooms[1], by="李娜")
+    for reason in ("已核实", "平平平平平平平"):
+        with pytest.raises(NotArrived):
+            await records.close_safe(None, by="周强", outcome="safe", reason=reason)
+    assert set(await incidents.open_ids()) == set(rooms), "none of them is closed"
+    assert await records.close_safe(rooms[:1], by="周强", outcome="safe", reason="已核实") == 1
+    assert await records.close_safe(None, by="周强", outcome="safe", reason="已核实，护理员折返") == 1

@@ -117,7 +117,7 @@ async def test_a_lost_attempt_is_none_and_an_accepted_one_fulfils_the_wish(
 async def test_a_closed_or_unknown_incident_takes_no_wish(store: Store, wishes: SqlWishes, incident_id: str) -> None:
     with pytest.raises(UnknownIncident):
         await wishes.want("01HZZZZZZZZZZZZZZZZZZZZZZZ", Role.WORKER, ONE, name="", by="x")
-    await SqlIncidents(store).close(incident_id, by="x", outcome="helped", reason="x")
+    await SqlIncidents(store).close(incident_id, by="x", outcome="test", reason="x")
     for deed in (
         wishes.want(incident_id, Role.WORKER, ONE, name="", by="x"),
         wishes.want_helper(incident_id, by="x"),
@@ -248,3 +248,16 @@ async def test_a_relative_who_is_rung_already_and_is_wanted_is_nobody_elses_to_s
     wish = (await _leg(legs, incident_id, DAUGHTER)).wish
     assert wish is not None
     assert wish.attempts == 1
+
+
+async def test_the_hospital_of_the_district_before_any_other(store: Store, wishes: SqlWishes, incident_id: str) -> None:
+    def another(tx: Tx) -> None:
+        # Nearer, and of another district.
+        values = {"name": "近处医院", "phone": "02155520002", "district": "浦东新区", "lat": 31.2, "lng": 121.4}
+        tx.conn.execute(insert(hospital).values(**values))
+
+    await store.write(another)
+    contracted = frozenset({"02155520001"})
+    assert await wishes.hospital_for(incident_id, contracted=True) == ("静安医院", "02155520001")
+    assert await wishes.hospital_for(incident_id, contracted=True, without=contracted) is None
+    assert await wishes.hospital_for(incident_id, contracted=False, without=contracted) == ("近处医院", "02155520002")

@@ -12,8 +12,9 @@ import pytest
 
 from ivr import doctor
 from ivr.doctor import BLOCK, OK, WARNING, Finding, examine, report
+from ivr.engine import tell_of_speech
 from ivr.settings import Settings
-from ivr.speech import second_keeper
+from ivr.speech import models, second_keeper
 from ivr.speech.status import path_in, write_status
 from ivr.supervisor import preflight
 
@@ -123,6 +124,20 @@ def test_speech_is_never_needed(settings: Settings, tmp_path: Path) -> None:
         findings = only(doctor._speech, changed(settings, speech_model_dir=wrong))
         assert [f.mark for f in findings] == [WARNING, OK]
         assert str(wrong) in findings[0].en
+
+
+def test_without_any_model_it_is_keys_and_people_and_it_is_said(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell_of_speech(settings)
+    assert caplog.messages == []
+    monkeypatch.setattr(models, "CARRIED_MODEL", tmp_path / "none")
+    tell_of_speech(settings)
+    assert "keys and people" in caplog.messages[0]
+    (finding,) = only(doctor._speech, settings)
+    assert finding.mark == OK
+    assert "keys and people" in finding.en
+    assert "按键和人工" in finding.zh
 
 
 def test_a_second_ear_that_is_asked_for_and_missing_is_said(

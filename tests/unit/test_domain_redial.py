@@ -29,6 +29,7 @@ def leg(role: Role, *, live: bool, ended: float | None = None, accepted: float |
         live=live,
         accepted_at=at(accepted) if accepted is not None else None,
         ended_at=at(ended) if ended is not None else None,
+        ever_accepted=accepted is not None,
     )
 
 
@@ -39,11 +40,12 @@ def step(
     tries: int = 0,
     met: bool = False,
     phone: str | None = "02155500001",
+    policy: RedialPolicy = POLICY,
 ) -> RedialStep:
     view = IncidentView("I1", T0, False, phone, list(legs))
     view.elder_lost_since = at(lost) if lost is not None else None
     view.elder_redials, view.elder_met = tries, met
-    return next_step(view, POLICY, at(seconds))
+    return next_step(view, policy, at(seconds))
 
 
 def gone(seconds: float) -> LegView:
@@ -83,14 +85,36 @@ def test_after_the_tries_or_ninety_seconds_everybody_and_after_two_minutes_120_i
     assert step(120, gone(100), tries=3).propose_ambulance
 
 
+def test_120_is_proposed_in_time_though_his_phone_rings_or_his_voicemail_answers() -> None:
+    for rings in (leg(Role.ELDER, live=True), leg(Role.ELDER, live=True, accepted=115)):
+        assert not step(119, rings, tries=3).propose_ambulance
+        assert step(119, rings, tries=3).look_again_s == 1
+        assert step(120, rings, tries=3).propose_ambulance
+    assert not step(60, leg(Role.ELDER, live=True), tries=3).everybody, "his third try has not ended"
+    assert step(90, leg(Role.ELDER, live=True), tries=3).everybody
+
+
+def test_whom_nobody_joins_is_as_lost_as_one_whose_line_was_cut() -> None:
+    silent = leg(Role.ELDER, live=True, accepted=1)
+    assert step(10, silent, lost=None).look_again_s == 80
+    assert step(90, silent, lost=None).everybody
+    assert step(120, silent, lost=None).propose_ambulance
+    assert step(120, lost=None, phone=None).propose_ambulance, "an unknown device"
+    for came in (Role.AGENT, Role.FAMILY, Role.WORKER):
+        assert step(120, silent, leg(came, live=False, ended=50, accepted=40), lost=None) == RedialStep()
+    storm = RedialPolicy(alone_too=False)
+    assert step(120, silent, lost=None, policy=storm) == RedialStep()
+    assert step(120, gone(1), lost=0, policy=storm).propose_ambulance
+
+
 def test_an_elder_on_the_line_or_who_has_spoken_with_a_person_is_left_alone() -> None:
-    assert step(10, leg(Role.ELDER, live=True, accepted=3)) == RedialStep()
+    assert not step(10, leg(Role.ELDER, live=True, accepted=3)).dial
     assert step(10, gone(5), AGENT, met=True) == RedialStep()
     assert step(200, gone(5), met=True) == RedialStep()
 
 
 def test_an_alarm_without_a_voice_is_called_once_a_person_is_there() -> None:
-    assert step(50, lost=None) == RedialStep()
+    assert not step(50, lost=None).dial
     found = step(50, AGENT, lost=None)
     assert found.dial
     assert found.ring_s == POLICY.waiting_ring_s, "somebody waits: it rings longer"
@@ -104,7 +128,7 @@ def test_for_a_person_who_waits_he_is_called_at_once_and_again_with_pauses() -> 
 
 
 def test_nobody_without_a_phone_is_called() -> None:
-    assert step(10, gone(0), AGENT, phone=None) == RedialStep()
+    assert not step(10, gone(0), AGENT, phone=None).dial
 
 
 moments = st.floats(0, 600, allow_nan=False)

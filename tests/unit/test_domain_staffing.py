@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role
+from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role, Wish
 from ivr.domain.staffing import BusySeat, StaffingPolicy, StaffingStep, next_step
 
 T0 = datetime(2024, 5, 6, 3, 0, tzinfo=UTC)
@@ -226,6 +226,25 @@ def test_without_any_seat_supervisor_then_those_on_call_then_the_hospital() -> N
     assert climb(15, hospital=True).ring_hospital
     assert not climb(15).ring_hospital, "only where the elder's file allows it"
     assert not climb(15, leg(Role.HOSPITAL, "120", ringing=15), hospital=True).ring_hospital, "once"
+
+
+def test_a_hospital_that_cannot_be_had_makes_way_for_the_next() -> None:
+    def tried(attempts: int, outcome: Outcome, **times: float) -> LegView:
+        found = leg(Role.HOSPITAL, "02155520001", outcome=outcome, **times)  # type: ignore[arg-type]
+        found.wish = Wish(at(15), attempts=attempts, last_accepted=at(20) if "accepted" in times else None)
+        return found
+
+    assert climb(40, tried(1, Outcome.DECLINED, ringing=15, ended=30), hospital=True).ring_hospital
+    assert climb(90, tried(3, Outcome.BUSY, ringing=15, ended=80), hospital=True).ring_hospital
+    assert not climb(40, tried(1, Outcome.BUSY, ringing=15, ended=30), hospital=True).ring_hospital, "tried again first"
+    assert not climb(90, tried(1, Outcome.TALKED, accepted=20, ended=80), hospital=True).ring_hospital
+
+
+def test_a_seat_that_nobody_may_take_is_no_seat() -> None:
+    never = replace(LADDER, break_in_s=None)
+    talks = busy(seat1001=-5)
+    found = next_step(view(elder(accepted=0)), (), DUTY, never, at(6), talks)
+    assert (found.break_in, found.ring_supervisors) == (None, ("13600000001",))
 
 
 def test_a_seat_that_can_be_taken_keeps_the_ladder_for_later() -> None:

@@ -46,6 +46,12 @@ def test_listening_while_waiting_knows_services_and_distress() -> None:
     assert set(load_grammar("services").phrases) <= set(load_grammar("listen").phrases)
 
 
+def test_whether_to_call_back_is_answered_with_yes_or_no_or_what_he_wants() -> None:
+    said = load_grammar("call_back").phrases
+    answers = {"可以": "yes", "不用了": "no", "打回来": "call_back", "我等着": "wait"}
+    assert {text: said[text] for text in answers} == answers
+
+
 def test_a_centre_adds_a_word_in_its_own_folder(tmp_path: Path) -> None:
     folder = _folder(tmp_path, yes_no='whole = true\n[says]\nyes = ["中", "管"]\n')
     grammar = load_grammar("yes_no", folder)

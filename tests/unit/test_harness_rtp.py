@@ -162,3 +162,12 @@ async def test_strangers_and_garbage_are_not_heard(pair: tuple[RtpPeer, RtpPeer]
     }
     transport.close()
     stranger.close()
+
+
+async def test_who_has_hung_up_says_nothing_and_nobody_waits_for_it() -> None:
+    peer = await RtpPeer.open()
+    peer.start(("127.0.0.1", 9))
+    peer.close()
+    assert peer.say(SPEECH) == len(SPEECH) / RATE
+    async with asyncio.timeout(1):
+        await peer.quiet()

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ivr.domain.cascade import CascadePolicy
-from ivr.domain.incident import LegState, LegView, Outcome, Role, Wish
+from ivr.domain.incident import IncidentView, LegState, LegView, Outcome, Role, Wish
 from ivr.domain.offer import Candidate, Offer, OfferPolicy
 from ivr.domain.staffing import StaffingPolicy
 from ivr.domain.wishes import WishPolicy
@@ -25,6 +25,7 @@ from tests.doubles.patience import until
 from tests.doubles.pretend_telephony import PretendTelephony
 
 POLICY = RunnerPolicy(CascadePolicy(2, 2), StaffingPolicy(no_seat_duty_after_s=99))
+FAR = "02155520009"
 ONE, TWO, DAUGHTER, SON = "13700000001", "13700000002", "13800000001", "13800000002"
 CANDIDATES = (Candidate("W1", "甲", ONE), Candidate("W2", "乙", TWO))
 
@@ -38,6 +39,7 @@ class MemoryWishes:
         self.read = 0
         self.ever = False
         self.away = False
+        self.takes_packages = False
 
     async def want(self, incident_id: str, role: Role, phone: str, **more: Any) -> None:
         self.story.append(f"want {phone}")
@@ -64,6 +66,16 @@ class MemoryWishes:
         self.read += 1
         return CANDIDATES
 
+    async def hospital_for(
+        self, incident_id: str, *, contracted: bool, without: frozenset[str] = frozenset()
+    ) -> tuple[str, str] | None:
+        there = [("本区医院", "02155520001")] if contracted else [("本区医院", "02155520001"), ("外区医院", FAR)]
+        return next((one for one in there if one[1] not in without), None)
+
+    async def tell_ambulance(self, incident_id: str) -> bool:
+        self.story.append("package to 120")
+        return self.takes_packages
+
     async def end_offer(self, offer_id: str, outcome: str) -> None:
         self.ended.append(outcome)
         self.offer = None
@@ -75,7 +87,7 @@ class MemoryWishes:
 class Scene:
     def __init__(self, *legs: LegView, always: bool = False) -> None:
         self.story: list[str] = []
-        incidents = MemoryIncidents(self.story)
+        self.incidents = incidents = MemoryIncidents(self.story)
         incidents.open = ["I1"]
         self.legs = MemoryLegs(self.story, *legs)
         self.wishes = MemoryWishes(self.story, self.legs)
@@ -215,3 +227,49 @@ async def test_a_number_that_is_no_number_is_given_up_and_never_dialled() -> Non
     async with scene.running():
         await until(lambda: len(scene.wishes.given_up) == 2)
     assert scene.dialled == []
+
+
+async def test_when_two_workers_have_had_their_time_a_person_is_told_once() -> None:
+    scene = Scene()
+    scene.wishes.offer = Offer("O1", datetime.now(UTC) - timedelta(seconds=119.5))
+    async with scene.running():
+        await until(lambda: ONE in scene.dialled)
+        assert scene.incidents.escalations == []
+        await until(lambda: scene.incidents.escalations, within=3)
+        assert set(scene.incidents.escalations) == {("I1", "worker_late")}
+
+
+@pytest.mark.parametrize(("ambulance", "then"), [("02155500120", ["02155500120"]), ("", [FAR])])
+async def test_when_nobody_can_be_had_the_districts_hospital_then_120_each_once(
+    ambulance: str, then: list[str]
+) -> None:
+    scene = Scene()
+    helpers = HelperRound(scene.wishes, OfferPolicy(), ambulance=ambulance)
+    asked: list[str] = []
+    for _ in range(3):
+        view = IncidentView("I1", datetime.now(UTC), False, None, scene.legs.legs)
+        if await helpers.hospital(view):
+            leg = scene.legs.legs[-1]
+            leg.attempts, leg.state, leg.outcome = 1, LegState.ENDED, Outcome.DECLINED
+            asked.append(leg.phone)
+    assert asked == ["02155520001", *then]
+
+
+@pytest.mark.parametrize("takes_packages", [True, False])
+async def test_120_without_a_number_is_sent_the_package_once_no_hospital_of_the_district_can_be_had(
+    takes_packages: bool,
+) -> None:
+    scene = Scene()
+    scene.wishes.takes_packages = takes_packages
+    helpers = HelperRound(scene.wishes, OfferPolicy())
+    view = IncidentView("I1", datetime.now(UTC), False, None)
+    assert await helpers.hospital(view)
+    assert "package to 120" not in scene.story, "the hospital of the district first"
+    for phone in ("02155520001", FAR):
+        view.legs.append(LegView(f"L-{phone}", Role.HOSPITAL, phone, 0, LegState.ENDED, 3))
+    assert await helpers.hospital(view) is takes_packages
+    assert scene.story[-1] == "package to 120"
+    with_number = HelperRound(scene.wishes, OfferPolicy(), ambulance="120")
+    view.legs.append(LegView("L-120", Role.HOSPITAL, "120", 0, LegState.ENDED, 3))
+    assert not await with_number.hospital(view)
+    assert scene.story.count("package to 120") == 1, "its package goes with its leg"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ivr.domain.cascade import CascadePolicy
-from ivr.domain.incident import LegState, LegView, Outcome, Role
+from ivr.domain.incident import NOT_HIS, LegState, LegView, Outcome, Role
 from ivr.domain.staffing import StaffingPolicy
 from ivr.services import incident_runner
 from ivr.services.incident_runner import IncidentRunner, RunnerPolicy
@@ -304,3 +304,44 @@ async def test_a_phone_that_asterisk_lets_ring_for_ever_is_stopped_and_the_next_
         scene.wake()
         await until(lambda: FAMILY[1] in scene.dialled)
         assert first.outcome is Outcome.NO_ANSWER
+
+
+async def test_a_family_that_was_tried_in_vain_is_dialled_again_when_he_cries_again() -> None:
+    scene = Scene(*FAMILY[:2], seat1001="李娜")
+    async with scene.running():
+
+        async def nobody_comes(times: int) -> None:
+            for phone in FAMILY[:2]:
+                await until(lambda phone=phone: scene.dialled.count(phone) == times)
+            for phone in FAMILY[:2]:
+                await scene.legs.ended(scene.legs.leg(phone).attempt_id or "", Outcome.NO_ANSWER)
+            scene.wake()
+
+        await nobody_comes(1)
+        await nobody_comes(2)
+        scene.wake()
+        await asyncio.sleep(0.2)
+        assert scene.dialled.count(FAMILY[0]) == 2, "two rounds"
+        scene.legs.cries = 1
+        scene.wake()
+        await nobody_comes(3)
+
+
+async def test_relatives_of_another_elder_are_stopped_and_count_for_nothing() -> None:
+    scene = Scene(FAMILY[0], policy=replace(POLICY, family=CascadePolicy(1, 2)))
+    dialled = [FAMILY[0]]
+    async with scene.running():
+        await until(lambda: FAMILY[0] in scene.dialled)
+        wrong = scene.legs.leg(FAMILY[0])
+        wrong.priority, wrong.ever_accepted = NOT_HIS, True
+        scene.legs.legs.append(relative(FAMILY[1]))
+        scene.wake()
+        await until(lambda: wrong.attempt_id in scene.telephony.hung_up)
+        await scene.legs.ended(str(wrong.attempt_id), Outcome.NO_ANSWER)
+        for _ in range(2):
+            dialled.append(FAMILY[1])
+            await until(lambda: [phone for phone in scene.dialled if phone in FAMILY] == dialled)
+            await scene.legs.ended(str(scene.legs.leg(FAMILY[1]).attempt_id), Outcome.NO_ANSWER)
+            scene.wake()
+        await until(lambda: ("I1", "family_not_reached") in scene.incidents.escalations)
+    assert [phone for phone in scene.dialled if phone in FAMILY] == dialled, "he is not dialled again"

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.speech.numerals import DIGITS, parse_digits, parse_number, parse_time
+from ivr.speech.aeap import results
+from ivr.speech.numerals import (
+    DIGITS,
+    SpokenTime,
+    digits_in,
+    meaning_of,
+    parse_digits,
+    parse_number,
+    parse_time,
+    time_in,
+)
 
 SUNDAY = date(2026, 11, 22)
 
@@ -95,3 +105,65 @@ def test_no_text_breaks_the_clock(said: str) -> None:
     found = parse_time(said, SUNDAY)
     if found is not None:
         found.begins()
+
+
+# ---- as ids
+
+
+@pytest.mark.parametrize(
+    ("first", "said", "meaning"),
+    [
+        ("1", "幺三八零零", "digits.13800"),
+        ("0", "洞", "digits.0"),
+        ("time.day", "明天上午", "time.20261123.am"),
+        ("time.day", "后天", "time.20261124"),
+        ("time.part", "下午三点半", "time.pm.1530"),
+        ("time.day", "下周二晚上八点", "time.20261124.night.2000"),
+        ("time.hour", "九点", "time.0900"),
+        ("time.any", "都行", "time.any"),
+        ("time.now", "现在", "time.now"),
+        ("1", "一" * 21, None),
+        ("1", "一三八吃饭", None),
+    ],
+)
+def test_a_row_of_entries_travels_as_one_id(first: str, said: str, meaning: str | None) -> None:
+    assert meaning_of(first, said, SUNDAY) == meaning
+
+
+PARTS = ["凌晨", "清早", "早上", "早晨", "上午", "中午", "下午", "傍晚", "晚上", "夜里", "半夜"]
+
+
+@given(
+    day=st.sampled_from(["", "今天", "明天", "下周三"]),
+    part=st.sampled_from(["", *PARTS]),
+    clock=st.sampled_from(["", "三点", "九点半", "十二点"]),
+)
+def test_what_was_told_comes_out_again(day: str, part: str, clock: str) -> None:
+    said = day + part + clock
+    meaning = meaning_of("time.day", said, SUNDAY)
+    assert meaning is not None
+    results("1", meaning, 90, "times")  # Asterisk's line can carry it
+    told = parse_time(said, SUNDAY)
+    if told is None:
+        assert (said, meaning) == ("", "time.day")
+    else:
+        wanted = SpokenTime(told.day, "早上" if told.part == "早晨" else told.part, told.at)
+        assert time_in(meaning) == wanted
+
+
+@given(st.text(alphabet="零一二三四五六七八九幺两拐", min_size=1, max_size=20))
+def test_digits_come_out_again(said: str) -> None:
+    meaning = meaning_of("1", said, SUNDAY)
+    assert meaning is not None
+    results("1", meaning, 90, "digits")
+    assert digits_in(meaning) == parse_digits(said)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["", "yes", "time", "time.any", "time.day", "digits.", "digits.1a", "digits.１", "1", "time.20261399", "time.2590",
+     "time.20261129.nowhere", "time.20261129.am.0900.1", "service.meal"],
+)  # fmt: skip
+def test_other_ids_tell_no_number_and_no_time(other: str) -> None:
+    assert digits_in(other) is None
+    assert time_in(other) is None

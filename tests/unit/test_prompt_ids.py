@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 CATALOGUE = load_catalogue(ROOT / "prompts" / "catalogue.toml")
 SPEAKERS = ("ivr/callflows", "ivr/services", "ivr/voice", "ivr/asterisk", "ivr/speech", "ivr/prompts/music.py")
 DIALPLANS = ("dialplans", "asterisk-conf")
-AHEAD = frozenset({"speech/nothing_heard", "speech/yes_or_no", "family/press_instead"})
+AHEAD = frozenset({"speech/nothing_heard", "speech/yes_or_no"})
 """Recorded for the flows by voice; one that is played by now is to be taken off this list."""
 UNASKED = frozenset({"duty/routine"})
 """The dialplan connects a routine call to the duty phone without asking for a key; ready for when it asks."""

@@ -9,11 +9,15 @@ import pytest
 from ivr.doctor import OK, WARNING, _speech
 from ivr.settings import Settings
 from ivr.speech import models
+from ivr.speech.dictation import Choice, dictates
+from ivr.speech.grammar import grammar_names, load_grammar
 from ivr.speech.models import CARRIED, INSTALLED, SETTING, BadModel, examine_model, find_model, models_dir
 
 SMALL = ("am/final.mdl", "conf/mfcc.conf", "graph/HCLr.fst", "graph/Gr.fst")
 FLAT = ("final.mdl", "mfcc.conf", "HCLr.fst", "Gr.fst")
 BIG = ("am/final.mdl", "conf/mfcc.conf", "graph/HCLG.fst")
+EVERY = set(grammar_names())
+IN_SENTENCES = {"listen", "services", "people", "distress"}
 
 
 def make_model(folder: Path, files: tuple[str, ...] = SMALL) -> Path:
@@ -101,3 +105,35 @@ def test_the_note_of_the_chosen_model_leads_nowhere_else(tmp_path: Path, carried
 def test_a_big_model_is_said_to_be_heavy(tmp_path: Path) -> None:
     big = make_model(tmp_path / "big", BIG)
     assert [f.mark for f in _speech(settings(tmp_path, speech_model_dir=big))] == [OK, WARNING]
+
+
+@pytest.mark.parametrize(
+    ("choice", "which", "heard_in_its_own_language"),
+    [
+        ("auto", CARRIED, set()),
+        ("auto", SMALL, {"listen"}),
+        ("auto", BIG, EVERY),
+        ("never", SMALL, set()),
+        ("never", BIG, EVERY),
+        ("always", CARRIED, IN_SENTENCES),
+        ("always", SMALL, IN_SENTENCES),
+    ],
+)
+def test_which_turns_are_dictated(
+    tmp_path: Path, choice: Choice, which: str | tuple[str, ...], heard_in_its_own_language: set[str]
+) -> None:
+    folder = models.CARRIED_MODEL if isinstance(which, str) else make_model(tmp_path / "m", which)
+    hears = dictates(choice, examine_model(folder))
+    assert {name for name in EVERY if hears(load_grammar(name))} == heard_in_its_own_language
+
+
+def test_the_doctor_tells_when_a_model_dictates(tmp_path: Path, carried: Path) -> None:
+    def said(model: tuple[str, ...], choice: str) -> str:
+        folder = make_model(tmp_path / f"{choice}{len(model)}", model)
+        found = _speech(settings(tmp_path, speech_model_dir=folder, speech_dictation=choice))
+        return " ".join(finding.en for finding in found)
+
+    assert "dictates while somebody waits" in said(SMALL, "auto")
+    assert "dictates wherever" in said(SMALL, "always")
+    assert "dictates" not in said(SMALL, "never")
+    assert "only dictates and ignores word lists" in said(BIG, "never")

@@ -42,10 +42,15 @@ def noise(seconds: float, dbfs: float = -46.0, seed: int = 1) -> list[bytes]:
 
 
 def run(
-    grammar: str, *script: Hears, sound: list[bytes], prompt_s: float | None = 0.0, voice: Voice | None = None
+    grammar: str,
+    *script: Hears,
+    sound: list[bytes],
+    prompt_s: float | None = 0.0,
+    voice: Voice | None = None,
+    dictates: bool = False,
 ) -> Verdict | None:
     known = load_grammar(grammar)
-    ear = ScriptedRecogniser(*script)
+    ear = ScriptedRecogniser(*script, dictates=dictates)
     turn = Turn(known, lambda: ear.open(known), prompt_s, voice)
     return next((verdict for frame in sound if (verdict := turn.feed(frame))), None)
 
@@ -69,6 +74,59 @@ def test_who_looks_for_a_word_is_not_cut_short() -> None:
     assert verdict is not None
     assert verdict.meaning == "service.bath"
     assert verdict.decided_s - verdict.said_until_s == pytest.approx(SENTENCE_PAUSE_S, abs=0.05)
+
+
+LOOKS_FOR_A_WORD = silence(0.4) + speech(0.6) + silence(0.8) + speech(0.6) + silence(2)
+"""The engine ends the first piece by itself at 1.2 s of what it is given, 0.5 s into the pause."""
+
+
+@pytest.mark.parametrize(
+    ("grammar", "first", "then", "meant"),
+    [
+        ("services", "洗澡", "买菜", "service.shopping"),
+        ("listen", "洗澡", "买菜", "service.shopping"),
+        ("services", "洗澡", UNKNOWN, "service.bath"),
+        ("people", "我儿子", "隔壁", "person.neighbour"),
+    ],
+)
+def test_who_looks_for_a_word_is_not_cut_short_by_the_engine_either(
+    grammar: str, first: str, then: str, meant: str
+) -> None:
+    verdict = run(grammar, Hears(first, 0.6, ends_s=1.2), Hears(then, 2.2), sound=LOOKS_FOR_A_WORD)
+    assert verdict is not None
+    assert verdict.meaning == meant
+    assert verdict.decided_s - verdict.said_until_s == pytest.approx(SENTENCE_PAUSE_S, abs=0.05)
+    assert verdict.said_until_s == pytest.approx(2.36, abs=0.05), "both pieces belong to it"
+
+
+def test_a_number_that_the_engine_has_cut_in_two_is_told_whole() -> None:
+    script = (Hears("幺三八", 0.6, ends_s=1.2), Hears("零零", 2.2))
+    assert meaning(run("digits", *script, sound=LOOKS_FOR_A_WORD)) == "digits.13800"
+
+
+def test_a_wish_that_the_engine_has_ended_counts_once_the_pause_is_over() -> None:
+    sound = silence(0.4) + speech(0.6) + silence(3)
+    verdict = run("services", Hears("洗澡", 0.6, ends_s=1.2), sound=sound)
+    assert verdict is not None
+    assert verdict.meaning == "service.bath"
+    assert verdict.decided_s - verdict.said_until_s == pytest.approx(SENTENCE_PAUSE_S, abs=0.05)
+
+
+def test_a_wish_before_endless_talk_counts_when_that_is_cut() -> None:
+    on_and_on = silence(0.4) + speech(0.6) + silence(0.8) + speech(LONGEST_UTTERANCE_S + 2)
+    verdict = run("services", Hears("洗澡", 0.6, ends_s=1.2), Hears(UNKNOWN, 4), sound=on_and_on)
+    assert verdict is not None
+    assert verdict.meaning == "service.bath"
+    assert verdict.decided_s == pytest.approx(0.4 + LONGEST_UTTERANCE_S, abs=0.1)
+
+
+@pytest.mark.parametrize("before", ["洗澡", "没有", UNKNOWN])
+def test_distress_after_such_a_pause_waits_for_nothing_and_is_not_denied_by_what_was_before(before: str) -> None:
+    sound = silence(0.4) + speech(0.6) + silence(0.8) + speech(3)
+    script = (Hears("洗澡", 0.5), Hears(before, 0.6, ends_s=1.2), Hears("摔倒了", 2.2, ends_s=2.3))
+    verdict = run("services", *script, sound=sound)
+    assert verdict is not None
+    assert (verdict.meaning, verdict.decided_s < 3) == ("distress.fall", True)
 
 
 def test_distress_waits_for_no_pause_and_no_prompt() -> None:
@@ -213,3 +271,25 @@ def test_a_cry_too_faint_to_be_an_utterance_is_heard() -> None:
     verdict = run("services", Hears("救命", 0.8), sound=faint, voice=voice)
     assert voice.began_s is None
     assert meaning(verdict) == "distress.help"
+
+
+# ---- an ear that dictates
+
+
+def test_dictated_distress_is_acted_on_while_he_talks_on() -> None:
+    script = (Hears("我妈", 0.9), Hears("从床上", 1.4), Hears("摔倒了", 2.0), Hears("你们", 3.2))
+    verdict = run("listen", *script, sound=silence(0.4) + speech(8), prompt_s=None, dictates=True)
+    assert verdict is not None
+    assert verdict.meaning == "distress.fall"
+    assert 2.6 < verdict.decided_s < 3.2, "it has stood, and he still speaks"
+
+
+def test_two_pieces_of_dictation_are_one_sentence() -> None:
+    sound = silence(0.4) + speech(0.6) + silence(0.8) + speech(0.6) + silence(2)
+    script = (Hears("我想西早", 0.6, ends_s=1.2), Hears("搭扫卫生", 2.2))
+    verdict = run("services", *script, sound=sound, dictates=True)
+    assert verdict is not None
+    assert (verdict.meaning, verdict.said_until_s) == ("service.cleaning", pytest.approx(2.36, abs=0.05))
+    assert meaning(run("services", *script, sound=sound)) == UNKNOWN_SPEECH, (
+        "a grammar's ear writes no other characters"
+    )

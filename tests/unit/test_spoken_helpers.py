@@ -17,12 +17,20 @@ from ivr.voice import renderer as rendering
 from ivr.voice.helpers import SpokenForHelpers
 from ivr.voice.library import Library
 from ivr.voice.renderer import Renderer
-from ivr.voice.wording import medical_sentence, spoken_medical
+from ivr.voice.wording import access_sentence, medical_sentence, relative_sentence, spoken_medical
 from tests.doubles.named_people import DEVICE, People, Reader, name_of
 
 PROMPTS = Path(__file__).parents[2] / "prompts"
-ILL = Person("7", "张设备", "火路3号", has_device=True, medical="高血压；青霉素过敏")
+ILL = Person(
+    "7", "张设备", "火路3号", has_device=True, medical="高血压；青霉素过敏", access="钥匙在302室邻居家",
+    relative=("女儿", "13900000001"), heard=("distress.fall",),
+)  # fmt: skip
 ADDRESS, MEDICAL = "住址是火路，三号。", "病情和用药：高血压，青霉素过敏。"
+DOOR, SAID, DAUGHTER = (
+    "进门的办法：钥匙在三零二室邻居家。",
+    "老人说过：摔倒。",
+    "女儿的电话是，幺三九，零零零零，零零零幺。",
+)
 
 
 @pytest.fixture
@@ -44,13 +52,13 @@ async def test_a_worker_hears_who_and_where_and_no_illness(tmp_path: Path, sound
     spoken = SpokenForHelpers(library, sounds_dir, People(ILL))
     assert await spoken.worker_alarm("7") == "worker/alarm"
     assert await spoken.worker_alarm("7", speech=True) == "worker/alarm_say"
-    for text, audio in ((name_of("张设备"), b"NAME"), (ADDRESS, b"ADDRESS"), (MEDICAL, b"MEDICAL")):
+    for text, audio in ((name_of("张设备"), b"NAME"), (ADDRESS, b"ADDRESS"), (DOOR, b"DOOR"), (MEDICAL, b"MEDICAL")):
         library.put(text, audio)
     for speech, ending in ((False, "worker/choose"), (True, "worker/choose_say")):
         heard = words(await spoken.worker_alarm("7", speech=speech))
         assert heard.startswith(ours("worker/opening"))
         assert heard.endswith(ours(ending))
-        assert heard.index(b"NAME") < heard.index(b"ADDRESS")
+        assert heard.index(b"NAME") < heard.index(b"ADDRESS") < heard.index(b"DOOR")
         assert b"MEDICAL" not in heard
 
 
@@ -64,6 +72,11 @@ async def test_a_hospital_hears_all_that_is_recorded(tmp_path: Path, sounds_dir:
     assert heard.startswith(ours("hospital/about"))
     assert heard.endswith(ours("hospital/choose"))
     assert heard.index(b"NAME") < heard.index(b"MEDICAL")
+    for text, audio in ((DOOR, b"DOOR"), (SAID, b"SAID"), (DAUGHTER, b"DAUGHTER")):
+        library.put(text, audio)
+    heard = words(await spoken.hospital_details("7"))
+    places = [heard.index(part) for part in (b"NAME", b"DOOR", b"MEDICAL", b"SAID", b"DAUGHTER")]
+    assert places == sorted(places)
 
 
 async def test_two_people_of_one_name_are_not_taken_for_each_other(tmp_path: Path, sounds_dir: Path) -> None:
@@ -111,6 +124,25 @@ def test_illnesses_are_said_whole_or_not_at_all(medical: str | None, said: str |
     assert medical_sentence(medical) == (f"病情和用药：{said}。" if said else None)
 
 
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        ("门禁 1234#，钥匙在物业", "门禁幺二三四号，钥匙在物业"),
+        ("女儿有钥匙", "女儿有钥匙"),
+        ("密码 ask 女儿", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_how_to_get_in_is_said_whole_or_not_at_all(access: str | None, said: str | None) -> None:
+    assert access_sentence(access) == (f"进门的办法：{said}。" if said else None)
+
+
+@pytest.mark.parametrize("relative", [None, ("女儿", "1390000000x"), ("daughter", "13900000001"), ("女儿", "1" * 16)])
+def test_whom_to_ring_is_left_out_where_it_cannot_be_read(relative: tuple[str, str] | None) -> None:
+    assert relative_sentence(relative) is None
+
+
 async def test_illnesses_are_recorded_last_and_only_of_who_has_a_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +154,9 @@ async def test_illnesses_are_recorded_last_and_only_of_who_has_a_device(
         renderer = Renderer(library, People(ILL, DEVICE, others), reader, tmp_path / "s.json", True, medical=wanted)
         renderer.share = 1.0
         assert await renderer.once()
-        assert (reader.asked[-1] == MEDICAL) is wanted
+        assert (reader.asked[-2:] == [MEDICAL, DAUGHTER]) is wanted
+        assert (SAID in reader.asked) is wanted
+        assert DOOR in reader.asked
         assert "糖尿病" not in str(reader.asked)
 
 

@@ -57,8 +57,13 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"did": "12349120", "caller_id": "02150001111"}, {"caller_id": DEVICE}, {"room": "01ROOM", "caller_id": ""}],
-    ids=["one-key line", "device", "was in the emergency flow"],
+    [
+        {"did": "12349120", "caller_id": "02150001111"},
+        {"caller_id": DEVICE},
+        {"room": "01ROOM", "caller_id": ""},
+        {"cried": "1", "caller_id": "02150001111"},
+    ],
+    ids=["one-key line", "device", "was in the emergency flow", "cried for help on the hotline"],
 )
 async def test_an_emergency_is_an_incident_that_somebody_must_look_at(engine: Engine, fields: dict[str, str]) -> None:
     path = engine.file("1.1", **fields)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.speech.ear import UNKNOWN, Hypothesis, Word
-from ivr.speech.grammar import grammar_names, is_distress, load_grammar
+from ivr.speech.grammar import Grammar, grammar_names, is_distress, load_grammar
+from ivr.speech.numerals import digits_in, time_in
 from ivr.speech.sounds import distance, find, syllables
 from ivr.speech.spotting import spot
 from ivr.speech.understand import understand
@@ -48,8 +51,9 @@ def _id(grammar_name: str, said: str, **more: float) -> str | None:
         ("people", "我 儿子", "person.son"),
         ("wellbeing", "我 没事", "well"),
         ("wellbeing", "不 舒服", "unwell"),
-        ("digits", "幺 二 零", "1"),
-        ("times", "明天 上午", "time.day"),
+        ("digits", "幺 二 零", "digits.120"),
+        ("times", "下午 三点", "time.pm.1500"),
+        ("times", "都行", "time.any"),
     ],
 )
 def test_short_answers(grammar: str, said: str, meant: str) -> None:
@@ -74,6 +78,46 @@ def test_short_answers(grammar: str, said: str, meant: str) -> None:
 )
 def test_unknown_or_contradictory_speech_is_nothing(grammar: str, said: str) -> None:
     assert _id(grammar, said) is None
+
+
+def _spaced(said: str) -> Hypothesis:
+    """Words of 0.4 s; `|` is a breath (0.25 s) and `…` a pause (0.8 s) between them."""
+    words, now = list[Word](), 0.0
+    for sign in said.split():
+        if sign in "|…":
+            now += 0.25 if sign == "|" else 0.8
+            continue
+        words.append(Word(sign, 1.0, now, now + 0.4))
+        now += 0.4
+    return Hypothesis("".join(word.text for word in words), tuple(words), True, now + 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("我想 洗澡 … 不 | 买菜", "service.shopping"),
+        ("我想 洗澡 | 不 | 买菜", "service.shopping"),
+        ("我想 洗澡 … 不是 | 买菜", "service.shopping"),
+        ("帮我洗澡 … 买菜", "service.shopping"),
+        (f"我想 洗澡 … {UNKNOWN} 买菜", "service.shopping"),
+        ("我想 洗澡 … 不要 买菜", "service.bath"),
+        ("我想 洗澡 不要 买菜", "service.bath"),
+        ("不 | 洗澡", None),
+        (f"我想 洗澡 … {UNKNOWN}", "service.bath"),
+        ("我想 洗澡 … 不 | 不", "service.bath"),
+        ("我想 买 … 米", "service.shopping"),
+        ("我想 洗澡 打扫 卫生", "service.cleaning"),
+    ],
+)
+def test_the_later_of_two_wishes_counts_and_a_correction_denies_it_not(said: str, meant: str | None) -> None:
+    for grammar in ("services", "listen"):
+        found = understand(load_grammar(grammar), _spaced(said))
+        assert (found and found.id) == meant, grammar
+
+
+def test_a_breath_after_a_denial_makes_no_distress_of_it() -> None:
+    found = understand(LISTEN, _spaced("我想 洗澡 | 没有 | 摔倒"))
+    assert found is None or not is_distress(found.id)
 
 
 def test_a_voicemail_accepts_nothing() -> None:
@@ -160,11 +204,17 @@ def test_a_service_is_found_in_free_text() -> None:
 HAN = st.text(alphabet="救命摔倒没有不是的了我妈胸口疼电视里好行要来着火急箱", max_size=25)
 
 
+def _told(meaning: str, grammar: Grammar) -> bool:
+    if grammar.sequence and (digits_in(meaning) or time_in(meaning)):
+        return True
+    return meaning in grammar.ids
+
+
 @given(text=HAN, final=st.booleans(), name=st.sampled_from(grammar_names()))
 def test_whatever_is_written_down_is_understood_or_not_but_never_breaks(text: str, final: bool, name: str) -> None:
     grammar = load_grammar(name)
     found = understand(grammar, Hypothesis(text, (), final, 3.0))
-    assert found is None or (found.id in grammar.ids and 0 <= found.score <= 1)
+    assert found is None or (_told(found.id, grammar) and 0 <= found.score <= 1)
 
 
 @given(words=st.lists(st.sampled_from(["是", "不", "好", "救命", "摔倒", "了", "没有", UNKNOWN, "明天"]), max_size=8))
@@ -222,3 +272,76 @@ def test_what_is_over_is_no_distress() -> None:
     for text in ("上回摔了一跤", "我流鼻血已经止住了", "他昏迷了两天现在恢复了"):
         found = spot(LISTEN, text)
         assert found is None or not is_distress(found.id)
+
+
+# ---- dictation with its words
+
+
+def _dictated(said: str, **more: float) -> Hypothesis:
+    return replace(_heard(said, **more), dictated=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("grammar", "said", "meant"),
+    [
+        ("listen", "我 妈 从 床上 掉 下来 了", "distress.fall"),
+        ("listen", "我 穿不上 气 来 了", "distress.breath"),
+        ("listen", "能 不能 派 人 来 打扫 卫声", "service.cleaning"),
+        ("services", "我 想 请 人 来 打扫 卫声", "service.cleaning"),
+        ("accept", "我 马 上来", "accept"),
+        ("accept", "救命 啊", "distress.help"),
+        ("digits", "一 三八 零零", "digits.13800"),
+        ("times", "上午 九点 半", "time.am.0930"),
+        ("digits", "我 一 三八", None),
+        ("listen", "没有 摔倒", None),
+        ("listen", "今天 天气 不错", None),
+        ("accept", "您好 您 拨打 的 用户 好的 请 留言", None),
+        ("distress", "打扫 卫生", None),
+    ],
+)
+def test_dictated_sentences_are_looked_through_by_sound(grammar: str, said: str, meant: str | None) -> None:
+    found = understand(load_grammar(grammar), _dictated(said))
+    assert (found and found.id) == meant
+
+
+def test_a_dictated_wish_or_answer_must_be_sure_and_distress_need_not() -> None:
+    def meant(grammar: str, said: str, confidence: float) -> str | None:
+        found = understand(load_grammar(grammar), _dictated(said, confidence=confidence))
+        return found.id if found else None
+
+    for grammar, said in (("listen", "打扫 卫生"), ("accept", "马上 来")):
+        assert meant(grammar, said, 0.8)
+        assert meant(grammar, said, 0.4) is None
+    assert meant("listen", "我 摔倒 了", 0.4) == "distress.fall"
+
+
+def test_a_long_dictated_answer_is_no_short_one() -> None:
+    assert understand(ACCEPT, _dictated("好的 马上 来", per_word_s=0.5))
+    assert understand(ACCEPT, _dictated("好的 马上 来", per_word_s=1.5)) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "after_s", "confidence", "meant"),
+    [
+        ("我 妈 摔倒 了", 0.7, 1.0, "distress.fall"),
+        ("我 妈 率到 了", 0.7, 1.0, None),  # a near sound waits for the end
+        ("我 妈 摔倒 了", 0.3, 1.0, None),
+        ("我 妈 摔倒 了", 0.7, 0.8, None),
+        ("没有 摔倒", 0.7, 1.0, None),
+        ("头晕", 2.0, 1.0, None),  # 头晕的药吃完了 may follow
+        ("喘 布 上 气", 0.7, 1.0, "distress.breath"),  # the same sound
+        ("打扫 卫生", 2.0, 1.0, None),
+    ],
+)
+def test_dictation_is_acted_on_in_mid_sentence_only_when_decisive(
+    said: str, after_s: float, confidence: float, meant: str | None
+) -> None:
+    found = understand(LISTEN, _dictated(said, final=False, after_s=after_s, confidence=confidence))
+    assert (found and found.id) == meant
+
+
+@given(words=st.lists(HAN, max_size=6), final=st.booleans(), name=st.sampled_from(grammar_names()))
+def test_whatever_is_dictated_is_understood_or_not_but_never_breaks(words: list[str], final: bool, name: str) -> None:
+    grammar = load_grammar(name)
+    found = understand(grammar, _dictated(" ".join(words), final=final))
+    assert found is None or (_told(found.id, grammar) and 0 <= found.score <= 1 + 1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from ivr.errors import SetupError
 from ivr.prompts.alaw import decode
-from ivr.speech.ear import BYTES_PER_S, UNKNOWN, EarError, Hypothesis
+from ivr.speech.ear import BYTES_PER_S, UNKNOWN, Ear, EarError, Hypothesis
 from ivr.speech.grammar import Grammar, load_grammar
+from ivr.speech.turn import Turn
 from ivr.speech.understand import understand
 from ivr.speech.vosk_ear import VoskRecogniser, shared_recogniser
 
@@ -63,6 +65,56 @@ def test_a_voicemail_or_a_prompt_accepts_nothing(recogniser: VoskRecogniser, nam
 def test_an_ordinary_wish_is_no_distress(recogniser: VoskRecogniser) -> None:
     found = _ids(recogniser, load_grammar("listen"), _sound("demo/elder_call"))
     assert not [one for one in found if one.startswith("distress.")]
+
+
+def _clip(name: str) -> bytes:
+    return decode((PROJECT / "tests" / "data" / "speech" / f"{name}.alaw").read_bytes()).tobytes()
+
+
+def _hiss(seconds: float) -> bytes:
+    """A line on which nobody speaks."""
+    chance = random.Random(1)
+    return array("h", (round(chance.gauss(0, 20)) for _ in range(round(seconds * BYTES_PER_S / 2)))).tobytes()
+
+
+def test_a_wish_that_is_corrected_after_a_pause_of_eight_tenths_is_the_later_one(recogniser: VoskRecogniser) -> None:
+    grammar = load_grammar("services")
+    sound = _hiss(0.5) + _clip("f3-2") + _hiss(0.6) + _clip("m2-2") + _hiss(2)  # 洗澡 … 买菜; the clips end in silence
+    ended: list[str] = []
+    turn = Turn(grammar, lambda: _Overheard(recogniser.open(grammar), ended))
+    pieces = (sound[at : at + 1600] for at in range(0, len(sound), 1600))
+    verdict = next(verdict for piece in pieces if (verdict := turn.feed(piece)))
+    assert ended[:2] == ["洗澡", "买菜"], "the engine ended the utterance in its middle"
+    assert verdict.meaning == "service.shopping"
+
+
+class _Overheard:
+    """An ear, and the utterances that it has ended by itself."""
+
+    def __init__(self, ear: Ear, ended: list[str]) -> None:
+        self._ear, self._ended = ear, ended
+
+    def feed(self, pcm: bytes) -> Hypothesis | None:
+        heard = self._ear.feed(pcm)
+        if heard and heard.final:
+            self._ended.append(heard.text)
+        return heard
+
+    def finish(self) -> Hypothesis:
+        return self._ear.finish()
+
+
+def test_the_turns_that_dictate_have_no_grammar(recogniser: VoskRecogniser) -> None:
+    dictates = VoskRecogniser(MODEL, lambda grammar: grammar.name == "listen")
+    sound = _clip("calls/fallen_bed") + bytes(BYTES_PER_S)
+    listen, accept = load_grammar("listen"), load_grammar("accept")
+    heard = _final(dictates, listen, sound)
+    assert heard.dictated
+    assert {word.text for word in heard.words} - set(listen.phrases), "words that stand in no grammar"
+    assert (found := understand(listen, heard)) is not None
+    assert found.id == "distress.stroke"
+    assert not _final(dictates, accept, sound).dictated
+    assert understand(listen, _final(recogniser, listen, sound)) is None, "a closed grammar finds none in this sentence"
 
 
 def test_streams_beside_each_other_hear_what_they_hear_alone(recogniser: VoskRecogniser) -> None:

@@ -103,6 +103,7 @@ class Exchange(asyncio.DatagramProtocol):
     def __init__(self, port: int, asterisk: Address, unknown: tuple[int, str] = (404, "Not Found")) -> None:
         self.port, self.asterisk, self.unknown = port, asterisk, unknown
         self.log: list[Entry] = []
+        self.answers_options = True
         self.calls: dict[str, CallRecord] = {}
         self.garbage = 0
         self.troubles: list[str] = []
@@ -262,7 +263,8 @@ class Exchange(asyncio.DatagramProtocol):
         elif message.call_id in self._other_dialogs:
             self._send(data, self._other_dialogs[message.call_id])
         elif message.method == "OPTIONS":
-            self._send(reply(message, 200, "OK"), self.asterisk)
+            if self.answers_options:
+                self._send(reply(message, 200, "OK"), self.asterisk)
         elif message.method not in ("", "ACK"):
             self._send(reply(message, 481, "Call/Transaction Does Not Exist"), self.asterisk)
 

@@ -91,8 +91,10 @@ class RtpPeer(asyncio.DatagramProtocol):
             self._transport = None
 
     def say(self, audio: Path | bytes) -> float:
-        """Queue raw A-law; returns its length in seconds."""
+        """Queue raw A-law; returns its length in seconds. Who has hung up says nothing."""
         raw = audio if isinstance(audio, bytes) else audio.read_bytes()
+        if self._transport is None:  # nothing would ever send it, and `quiet` would wait for ever
+            return len(raw) / 8000
         self._speech.extend(raw[at : at + FRAME].ljust(FRAME, ALAW_SILENCE) for at in range(0, len(raw), FRAME))
         self._quiet.clear()
         return len(raw) / 8000

@@ -22,12 +22,22 @@ CLIPS = {
     "meal": ("zf_xiaoni", "订饭"),
     "yes": ("zf_xiaoni", "可以"),
     "no": ("zf_xiaoni", "不可以"),
+    "again": ("zf_xiaoni", "再说一遍"),
+    "again_man": ("zm_yunjian", "再说一遍"),
+    "well": ("zf_xiaoni", "我没事"),
+    "well_man": ("zm_yunjian", "我没事"),
+    "help": ("zf_xiaoni", "救命"),
+    "first_aid": ("zf_xiaoni", "急救"),
+    "fire_man": ("zm_yunjian", "着火了"),
+    "call_back": ("zf_xiaoni", "打回来"),
     "smalltalk": ("zf_xiaoni", "今天外面的天气挺好的，邻居家的小猫又来了"),
     "voicemail": (
         "zm_yunjian",
         "您好，我是张先生，现在没有办法接听您的电话。好的，请在提示音之后留下您的姓名和号码，我会马上回复您。可以的话，请发短信。",
     ),
 }
+SLOWLY = {"help": 0.75}
+"""At 0.9 the carried model understands 救命 of neither voice; the tests with it are about the way, not the model."""
 HERE = Path(__file__).parent
 
 
@@ -44,7 +54,7 @@ def main() -> None:
         target = HERE / f"{name}.alaw"
         if target.exists():
             continue
-        sound = kokoro.say(text, kokoro.style(voice), 0.9)
+        sound = kokoro.say(text, kokoro.style(voice), SLOWLY.get(name, 0.9))
         line = resample_poly(sound, RATE // 8000, KOKORO_RATE // 8000)
         line = line / np.max(np.abs(line)) * 12000
         loud = np.flatnonzero(np.abs(line) > 150)
