@@ -10,8 +10,9 @@ from ivr.services.ticket_desk import TicketDesk
 
 SERVICES = "services"
 CALL_BACK = "call_back"
-WITHIN_S = 6
-"""After a question. Who has not begun to speak by then is with a person sooner than he would be asked again."""
+WITHIN_S = 7
+"""After a question; a wish is over after a pause of 1.1 s, which is in it. Who has not told it by then is with a person
+sooner than he would be asked again."""
 
 
 class Questioner:
