@@ -170,7 +170,7 @@ def assign_seats(ranked: Sequence[str], idle: Sequence[str], promised: Mapping[s
     all of them. `promised`: seats that ring for somebody already."""
     free = [seat for seat in sorted(idle) if seat not in promised]
     has = {incident: sum(1 for one in promised.values() if one == incident) for incident in ranked}
-    most = each if len(ranked) > 1 else len(idle)
+    most = each if len(ranked) > 1 else len(idle) + len(promised)
     given: dict[str, str] = {}
     for level in range(1, most + 1):
         for incident in ranked:

@@ -146,6 +146,7 @@ def test_seats_go_in_order_of_risk(ranked: list[str], idle: list[str], promised:
 
 def test_one_incident_alone_has_every_seat() -> None:
     assert storm.assign_seats(["a"], ["1", "2", "3"], {}, 2) == {"1": "a", "2": "a", "3": "a"}
+    assert storm.assign_seats(["a"], ["1"], {"2": "a"}, 2) == {"1": "a"}, "one more is idle while others ring already"
 
 
 @given(st.booleans(), COUNTS, st.integers(0, 50), COUNTS)
