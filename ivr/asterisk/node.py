@@ -27,7 +27,7 @@ RETRY_S = (0.2, 1.0, 3.0)
 HANGUP_FIRST_S = 0.5
 AUDIT_PATIENCE_S, AUDIT_PAUSE_S = 30.0, 0.3
 """One snapshot at a time: in a storm they piled up before the consumer, and events came seconds late behind them."""
-PARKED_PATIENCE_S = 25.0
+PARKED_PATIENCE_S = 35.0
 """The announcement, and his seat ringing once more for 20 s."""
 SHUTDOWN_S = 15.0
 """`core stop now` hangs everybody up as if he had done so himself, refuses every dial, waits so long for channels to
