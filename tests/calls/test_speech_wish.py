@@ -53,7 +53,7 @@ async def after_the_question(elder: Elder) -> None:
 async def with_the_duty_phone(system: System, town: Town, elder: Elder) -> dict[str, Any]:
     """The duty phone rings, and who answers there and the caller hear each other. Returns the ended call."""
     duty = town.duty(DUTY, Answers(after_s=0.5, says=HELLO, says_after_s=0.5))
-    await elder.hears(prompt("speech/to_a_person"), within=12, first_s=1.5)
+    await elder.hears(prompt("speech/to_a_person"), within=20, first_s=1.5)
     await (await duty.called(10)).answered()
     await elder.hears(HELLO, within=8)
     await elder.hang_up()

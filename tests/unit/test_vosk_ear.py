@@ -114,14 +114,18 @@ def test_the_turns_that_dictate_have_no_grammar(recogniser: VoskRecogniser) -> N
     assert (found := understand(listen, heard)) is not None
     assert found.id == "distress.stroke"
     assert not _final(dictates, accept, sound).dictated
-    assert understand(listen, _final(recogniser, listen, sound)) is None, "a closed grammar finds none in this sentence"
+    closed = _final(recogniser, listen, sound)
+    assert not closed.dictated
+    assert {word.text for word in closed.words} <= {*listen.phrases, UNKNOWN, "说不出话"}, "its own words only"
 
 
 def test_streams_beside_each_other_hear_what_they_hear_alone(recogniser: VoskRecogniser) -> None:
-    grammar, pcm = load_grammar("listen"), _sound("demo/elder_press")
-    alone = _final(recogniser, grammar, pcm)
+    """The words: Kaldi dithers its input, so that confidences differ from one time to the next."""
+    grammar, pcm = load_grammar("listen"), _clip("calls/fallen_bed") + bytes(BYTES_PER_S)
+    alone = _final(recogniser, grammar, pcm).text
+    assert alone.endswith("说不出话")
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda _: _final(recogniser, grammar, pcm), range(4))) == [alone] * 4
+        assert [one.text for one in pool.map(lambda _: _final(recogniser, grammar, pcm), range(4))] == [alone] * 4
 
 
 def _final(recogniser: VoskRecogniser, grammar: Grammar, pcm: bytes) -> Hypothesis:

@@ -21,7 +21,9 @@ from .transitions import DISAMBIGUATION, PHONE_IDS, TRANSITIONS, phones_txt, pla
 SILENCE_WORD, UNKNOWN_WORD = "!SIL", "[unk]"
 HALF = math.log(2)
 WORD_PENALTY = 2.0
-UNKNOWN_PENALTY = 2.0
+UNKNOWN_PENALTY = 1.5
+"""What `[unk]` costs. The turns' short answers by two Kokoro voices, at 1.0, 1.5 and 2.0: 67, 89 and 102 of 180
+understood, and 13, 28 and 42 of 271 others taken for an answer (the model before it: 61 and 28)."""
 UNKNOWN_SOUND_PENALTY = 0.3
 """Per sound of unknown speech. Below 0.2 the lattice explodes; far above, unknown speech is taken for a phrase."""
 FST_PLUGINS = "/usr/lib/x86_64-linux-gnu/fst/22"

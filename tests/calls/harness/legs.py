@@ -120,7 +120,8 @@ class Leg:
                     f"{self} did not hear {name} within {within} s: best score {best:.2f}, "
                     f"{len(self.heard.packets)} packets, {self.heard.level_dbfs():.0f} dBFS\n" + self._exchange.story()
                 )
-            from_s = max(from_s, len(pcm) / RATE - first_s - 1.0)  # what lies before has been searched
+            if not match.found:  # else the rest of it is still to come
+                from_s = max(from_s, len(pcm) / RATE - first_s - 1.0)  # what lies before has been searched
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def said(self) -> None:
