@@ -46,6 +46,8 @@ _ALARMS = (
 _OFFERED = select(func.min(offer.c.wanted_at)).where(offer.c.incident_id == _INCIDENT)
 WORSE = "worse"
 """Kind of the alarm that is an elder's worse answer."""
+REFUSED_FREE = 3
+"""So many refusals cost a relative no round; each is followed by a rest (`CascadePolicy.failed_rest_s`)."""
 CRY_AGAIN = timedelta(seconds=60)
 """As long as alarm and call of one elder are one incident."""
 _HOURS = select(contact.c.phone, contact.c.available_from, contact.c.available_to).where(
@@ -90,7 +92,7 @@ def incident_view(conn: Connection, incident_id: str, now: datetime) -> Incident
                 phone=row.phone,
                 priority=row.priority,
                 state=LegState(row.state),
-                attempts=sum(1 for a in own if a.outcome != Outcome.LOST),
+                attempts=_counted(row.role, own),
                 lost=sum(1 for a in own if a.outcome == Outcome.LOST),
                 attempt_id=last.uniqueid if last else None,
                 live=last is not None and last.ended_at is None,
@@ -106,6 +108,14 @@ def incident_view(conn: Connection, incident_id: str, now: datetime) -> Incident
             )
         )
     return view
+
+
+def _counted(role: str, own: Sequence[Any]) -> int:
+    """Attempts that use up a round. A relative whom the network refused has not been rung: an engine that starts while
+    Asterisk goes down meets nothing but refusals, and a whole family counted as tried (make chaos)."""
+    counts = sum(1 for a in own if a.outcome != Outcome.LOST)
+    refused = sum(1 for a in own if a.outcome == Outcome.FAILED) if role == Role.FAMILY else 0
+    return counts - min(refused, REFUSED_FREE)
 
 
 def _tell_elder(view: IncidentView, legs: Sequence[Any], attempts: Sequence[Any]) -> list[Any]:

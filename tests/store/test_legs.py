@@ -290,6 +290,18 @@ async def test_what_happens_after_a_relative_has_left_the_family_is_to_know_thou
     assert [(leg.ever_accepted, leg.attempts) for leg in family] == [(False, 0)]
 
 
+async def test_a_refusal_of_the_network_costs_a_relative_no_round_and_not_for_ever(
+    legs: SqlLegs, incident_id: str
+) -> None:
+    counted = []
+    for _ in range(5):
+        await legs.ended(await _begin(legs, incident_id, Role.FAMILY, DAUGHTER), Outcome.FAILED)
+        counted.append((await _leg(legs, incident_id, DAUGHTER)).attempts)
+    assert counted == [0, 0, 0, 1, 2]
+    await legs.ended(await _begin(legs, incident_id, Role.SUPERVISOR, "13700000000"), Outcome.FAILED)
+    assert (await _leg(legs, incident_id, "13700000000")).attempts == 1
+
+
 async def test_a_cry_is_counted_again_after_a_minute_and_a_worse_answer_always(
     store: Store, legs: SqlLegs, incident_id: str
 ) -> None:
