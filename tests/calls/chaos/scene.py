@@ -23,7 +23,7 @@ from tests.calls.system import Person, System
 PARALLEL, ROUNDS, RING_S = 2, 2, 4
 AT_ONCE = 3
 """Emergencies in one round."""
-REST_S = 200
+REST_S = 280
 """Ten calls to a lost elder take up to 180 s, and then everybody of the family is dialled once more."""
 LINGER_S = 2.0
 """A dial too many would come in this time."""
