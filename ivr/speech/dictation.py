@@ -5,8 +5,9 @@ While somebody waits (`listen`) people talk in sentences, and a closed grammar d
 grammar hears best and dictation writes with other characters; there it stays with the grammar unless a centre says
 otherwise. Answers that must be all that was said, digits and times always do.
 
-The carried model was made from phrases, and dictates nothing (88 % of syllables wrong): it always has a grammar. A
-model with its graph made ahead always dictates: Vosk ignores the grammar that it is given.
+The carried model was made from phrases: dictating it raises 71 false alarms an hour of talk, with its grammar 13
+(docs/speech.md). It always has a grammar. A model with its graph made ahead always dictates: Vosk ignores the grammar
+that it is given.
 """
 
 from __future__ import annotations
