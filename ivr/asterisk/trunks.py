@@ -20,6 +20,7 @@ LOOK_S = 0.5
 within 4 s of the first one's death."""
 FIRST, SECOND = "trunk", "trunk2"
 SECOND_CARRIES = "second"
+ANSWERS = {"Reachable": True, "Unreachable": False}
 
 
 class Trunks:
@@ -34,9 +35,9 @@ class Trunks:
 
     def state(self) -> str | None:
         """`ok`, `second` (the first is gone, the second carries), `down`, or None where it is not known."""
-        if not self._answers:
+        if FIRST not in self._answers:
             return None
-        if self._answers.get(FIRST):
+        if self._answers[FIRST]:
             return "ok"
         return SECOND_CARRIES if self._answers.get(SECOND) else "down"
 
@@ -45,7 +46,8 @@ class Trunks:
         while self._names:
             before = self.state()
             try:
-                self._answers = {name: await self._reachable(name) for name in self._names}
+                for name in self._names:
+                    await self._look_at(name)
             except AmiError:
                 self._answers = {}
             now = self.state()
@@ -61,9 +63,14 @@ class Trunks:
         except Exception as exc:  # the audit finds them later
             log.error("calls on a dead trunk could not be taken back: %s", type(exc).__name__)
 
-    async def _reachable(self, name: str) -> bool:
+    async def _look_at(self, name: str) -> None:
+        """One that was not asked yet (an Asterisk that has just begun) is neither here nor gone."""
         contact = await self._ask(f"PJSIP_AOR({name},contact)")
-        return bool(contact) and await self._ask(f"PJSIP_CONTACT({contact},status)") in ("Reachable", "NonQualified")
+        says = await self._ask(f"PJSIP_CONTACT({contact},status)") if contact else ""
+        if says in ANSWERS:
+            self._answers[name] = ANSWERS[says]
+        else:
+            self._answers.pop(name, None)
 
     async def _ask(self, function: str) -> str:
         return (await self._link.act("Getvar", Variable=function))["value"].split(",")[0]

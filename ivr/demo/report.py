@@ -17,7 +17,7 @@ PHRASES = {
     ),
     "agent": ("demo/elder_press", "demo/elder_call", "demo/agent_hello", "demo/daughter"),
     "daughter": ("family/alarm", "family/connecting", "room/recorded"),
-    "niece": ("family/alarm", "family/not_confirmed"),
+    "niece": ("family/alarm", "family/one_has_come", "family/not_confirmed"),
     "duty": ("duty/emergency", "demo/elder_press", "demo/elder_call"),
 }  # fmt: skip
 AGENT_PHRASES = ("demo/agent_emergency", "demo/agent_hello")

@@ -86,8 +86,9 @@ class IncidentRunner:
         self._wake: dict[str, asyncio.Event] = {}
         self._searching: set[str] = set()
         self._unanswered: set[str] = set()
-        self._told: set[str] = set()
-        """Attempts that heard already that another has come; told again after a restart they are told it again."""
+        self._told: dict[str, set[str]] = {}
+        """Of each attended incident the attempts that heard already that another has come; after a restart they are
+        told again."""
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -141,6 +142,7 @@ class IncidentRunner:
         finally:
             self._searching.discard(incident_id)
             self._unanswered.discard(incident_id)
+            self._told.pop(incident_id, None)
             del self._wake[incident_id]
 
     async def _round(self, incident_id: str) -> float | None:
@@ -187,7 +189,7 @@ class IncidentRunner:
             *(self._dial(view, Role.FAMILY, by_id[one].phone, policy.family_ring_s) for one in relatives),
             *(self._dial(view, role, phone, policy.helper_ring_s, name) for role, phone, name in helped.dial),
             self._cancel(view, [*staff.cancel, *stopped, *helped.cancel]),
-            self._inform([by_id[one].attempt_id for one in family.inform]),
+            self._inform(view, [by_id[one].attempt_id for one in family.inform]),
             self._stop_late(view),
         ]
         reached = any(leg.ever_accepted and not leg.is_not_his for leg in view.of(Role.FAMILY))
@@ -327,10 +329,11 @@ class IncidentRunner:
         except DialDoubtful:
             log.warning("incident %s: a break-in is in doubt, reconciliation will tell", view.id)
 
-    async def _inform(self, attempts: list[str | None]) -> None:
+    async def _inform(self, view: IncidentView, attempts: list[str | None]) -> None:
+        told = self._told.setdefault(view.id, set())
         for attempt in attempts:
-            if attempt is not None and attempt not in self._told:
-                self._told.add(attempt)
+            if attempt is not None and attempt not in told:
+                told.add(attempt)
                 await self._telephony.interrupt(attempt)
 
     async def _stop_late(self, view: IncidentView) -> None:

@@ -192,7 +192,7 @@ def _family_began(since: datetime, loud: Sequence[Any], attempts: Sequence[Any],
 
 def _cries(began: datetime, loud: Sequence[Any]) -> int:
     """Alarms after the family's search began, without those that belong to one before them: what comes within
-    CRY_AGAIN_S is the same cry, by pendant and by telephone, or pressed and pressed again. A worse answer is a new one
+    CRY_AGAIN is the same cry, by pendant and by telephone, or pressed and pressed again. A worse answer is a new one
     always."""
     found, last = 0, began
     for one in loud:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from ulid import ULID
 
 from ivr.domain.cascade import Family
@@ -269,18 +269,9 @@ class SqlLegs:
 
     async def unheard(self) -> list[str]:
         """Attempts of this node that went out by a trunk and that nothing has been heard of yet."""
-        query = (
-            select(leg_attempt.c.uniqueid)
-            .join(leg, leg.c.id == leg_attempt.c.leg_id)
-            .where(
-                leg_attempt.c.node == self._node,
-                leg_attempt.c.ended_at.is_(None),
-                leg_attempt.c.answered_at.is_(None),
-                leg.c.state == LegState.DIALLED,
-                leg.c.role != Role.AGENT,
-            )
+        return await self._living(
+            leg_attempt.c.answered_at.is_(None), leg.c.state == LegState.DIALLED, leg.c.role != Role.AGENT
         )
-        return list(await self._store.look(lambda conn: conn.scalars(query).all()))
 
     async def live(self) -> dict[str, datetime]:
         """Uniqueid -> dialled_at of every attempt of this node that has not ended as far as we know."""
@@ -302,16 +293,16 @@ class SqlLegs:
 
     async def seat_in_room(self, extension: str) -> list[str]:
         """Uniqueids of this seat's legs that talk in a room."""
+        return await self._living(
+            leg_attempt.c.accepted_at.is_not(None), leg.c.role == Role.AGENT, leg.c.phone == extension
+        )
+
+    async def _living(self, *which: ColumnElement[bool]) -> list[str]:
+        """Uniqueids of this node's attempts that have not ended, of `which`."""
         query = (
             select(leg_attempt.c.uniqueid)
             .join(leg, leg.c.id == leg_attempt.c.leg_id)
-            .where(
-                leg_attempt.c.node == self._node,
-                leg_attempt.c.ended_at.is_(None),
-                leg_attempt.c.accepted_at.is_not(None),
-                leg.c.role == Role.AGENT,
-                leg.c.phone == extension,
-            )
+            .where(leg_attempt.c.node == self._node, leg_attempt.c.ended_at.is_(None), *which)
         )
         return list(await self._store.look(lambda conn: conn.scalars(query).all()))
 

@@ -65,6 +65,8 @@ async def test_what_was_sent_to_a_trunk_that_dies_leaves_by_the_second_within_fo
         phones = [town.family(number, NoAnswer()) for number in WANG.contacts]
         town.duty(DUTY, NoAnswer())
         await state(system, "ok")
+        said = (system.folder / "log" / "engine.log").read_text()
+        assert "trunk: down" not in said, "not asked yet is not gone"
         await system.api("POST", "/alarms", {"source": "t", "kind": "press", "elder_no": "E1"}, status=201)
         await system.until(lambda: len(first.invites) >= 2, 5, "both relatives' calls on the first trunk")
         first.answers = False

@@ -15,6 +15,7 @@ CLIPS = {
     "fall": ("zm_yunjian", "我摔倒了"),
     "fall_woman": ("zf_xiaoni", "我摔倒了"),
     "fallen_bed": ("zm_yunjian", "我妈从床上掉下来了说不出话"),
+    "balcony": ("zf_xiaoni", "我刚刚在阳台上摔了一大跤腰动不了"),
     "breath": ("zm_yunjian", "喘不上气"),
     "chest": ("zf_xiaoni", "胸口疼"),
     "cleaning": ("zf_xiaoni", "打扫卫生"),
