@@ -12,6 +12,7 @@ import pytest_asyncio
 from sqlalchemy import insert
 
 from ivr.store.db import Store
+from ivr.store.legs import SqlLegs
 from ivr.store.migrate import upgrade
 from ivr.store.tables import contact, device, elder
 from ivr.store.tx import Tx
@@ -72,6 +73,11 @@ async def other(url: str) -> AsyncIterator[Store]:
     """As the console has the same database."""
     async with Store(url, name="console", write_timeout_s=20) as store:
         yield store
+
+
+@pytest.fixture
+def legs(store: Store) -> SqlLegs:
+    return SqlLegs(store, "node1", "engine-1")
 
 
 @pytest_asyncio.fixture

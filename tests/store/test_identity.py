@@ -32,11 +32,6 @@ def incidents(store: Store) -> SqlIncidents:
 
 
 @pytest.fixture
-def legs(store: Store) -> SqlLegs:
-    return SqlLegs(store, "node1", "engine-1")
-
-
-@pytest.fixture
 def identity(other: Store) -> SqlIdentity:
     """As the console has it."""
     return SqlIdentity(other)

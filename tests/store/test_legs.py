@@ -17,11 +17,6 @@ from tests.store.leg_steps import DAUGHTER, begin, leg_of
 
 
 @pytest.fixture
-def legs(store: Store) -> SqlLegs:
-    return SqlLegs(store, "node1", "engine-1")
-
-
-@pytest.fixture
 async def incident_id(store: Store, town: None) -> str:
     return (await SqlIncidents(store).raise_alarm(NewAlarm("api", "press", elder_no="E1"))).incident_id
 

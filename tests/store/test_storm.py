@@ -28,11 +28,6 @@ def incidents(store: Store) -> SqlIncidents:
 
 
 @pytest.fixture
-def legs(store: Store) -> SqlLegs:
-    return SqlLegs(store, "node1", "engine-1")
-
-
-@pytest.fixture
 def records(store: Store) -> SqlStorm:
     return SqlStorm(store)
 

@@ -23,11 +23,6 @@ ONE, TWO, DAUGHTER = "13700000001", "13700000002", "13900000001"
 
 
 @pytest.fixture
-def legs(store: Store) -> SqlLegs:
-    return SqlLegs(store, "node1", "engine-1")
-
-
-@pytest.fixture
 def wishes(store: Store) -> SqlWishes:
     return SqlWishes(store)
 
