@@ -103,8 +103,8 @@ def build_app(settings: Settings, store: Store) -> web.Application:
         reason_min=settings.close_reason_min,
     )
     app[keys.SOURCES] = SqlSources(store)
-    app[keys.STORMS] = SqlStorm(store, reason_min=settings.close_reason_min)
-    app[keys.HELPERS] = SqlWishes(store, push_to_ambulance=bool(settings.ambulance_endpoint))
+    app[keys.STORMS] = SqlStorm(store, reason_min=settings.close_reason_min, wish_tries=settings.wish_tries)
+    app[keys.HELPERS] = SqlWishes(store, tries=settings.wish_tries, push_to_ambulance=bool(settings.ambulance_endpoint))
     app[keys.IDENTITY] = SqlIdentity(store)
     app[keys.OUTBOX] = SqlOutbox(store)
     app[keys.TICKETS] = SqlTickets(store)

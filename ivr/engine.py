@@ -106,7 +106,7 @@ class Engine:
             tries=settings.triage_tries,
             again_s=settings.triage_again_s,
         )
-        storm_records = SqlStorm(store)
+        storm_records = SqlStorm(store, wish_tries=settings.wish_tries)
         self.storm = StormDesk(storm_records, legs, self.node, storm_policy, ring_s=settings.triage_ring_s)
         self.runner = IncidentRunner(
             incidents,

@@ -28,7 +28,7 @@ _ATTEMPTS = select(
 ).where(leg_attempt.c.leg_id.in_(bindparam("legs", expanding=True)))
 
 
-def asked_for(conn: Connection, wanted: Sequence[Any], arrived: Collection[str]) -> frozenset[str]:
+def asked_for(conn: Connection, wanted: Sequence[Any], arrived: Collection[str], wish_tries: int) -> frozenset[str]:
     """Those with an open offer or wish, and those to whom somebody was sent who has not arrived.
 
     `wanted`: the legs of open incidents that somebody wanted; `arrived`: open incidents with somebody at the door.
@@ -44,11 +44,11 @@ def asked_for(conn: Connection, wanted: Sequence[Any], arrived: Collection[str])
     for start in range(0, len(ids), 400):
         for made in conn.execute(_ATTEMPTS, {"legs": ids[start : start + 400]}):
             attempts[made.leg_id].append(made)
-    found |= {one.incident_id for one in doubtful if _is_open(one, attempts[one.id])}
+    found |= {one.incident_id for one in doubtful if _is_open(one, attempts[one.id], wish_tries)}
     return frozenset(found)
 
 
-def _is_open(row: Any, attempts: Sequence[Any]) -> bool:
+def _is_open(row: Any, attempts: Sequence[Any], wish_tries: int) -> bool:
     view = LegView(
         id=row.id,
         role=Role(row.role),
@@ -60,7 +60,7 @@ def _is_open(row: Any, attempts: Sequence[Any]) -> bool:
         outcome=Outcome(row.outcome) if row.outcome else None,
         wish=wish_of(row, attempts),
     )
-    return is_wanted(view, WishPolicy())
+    return is_wanted(view, WishPolicy(tries=wish_tries))
 
 
 __all__ = ["asked_for"]

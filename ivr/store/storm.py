@@ -12,6 +12,7 @@ from ivr.domain.closing import is_explanation
 from ivr.domain.incident import NotArrived, Outcome, Role
 from ivr.domain.joining import QUIET
 from ivr.domain.storm import NEED, Triage
+from ivr.domain.wishes import WishPolicy
 from ivr.services.storm_ports import LiveLeg, OpenIncident, StormLook
 from ivr.store import triage
 from ivr.store.asked_for import asked_for
@@ -89,13 +90,14 @@ _TRIES = select(leg_attempt.c.id, leg_attempt.c.ended_at, leg_attempt.c.answered
 class SqlStorm:
     """Implements `StormRecords`, and the console's port `Storms`."""
 
-    def __init__(self, store: Store, *, reason_min: int = 6) -> None:
-        """`reason_min`: as of `SqlIncidents`."""
+    def __init__(self, store: Store, *, reason_min: int = 6, wish_tries: int = WishPolicy().tries) -> None:
+        """`reason_min`: as of `SqlIncidents`; `wish_tries`: as of `SqlWishes`."""
         self._store = store
+        self._wish_tries = wish_tries
         self._reason_min = reason_min
 
     async def look(self, now: datetime) -> StormLook:
-        return await self._store.look(lambda conn: _look(conn, now))
+        return await self._store.look(lambda conn: _look(conn, now, self._wish_tries))
 
     async def set_active(self, active: bool, *, waiting: int, alarms_last_min: int) -> None:
         """The numbers say so. When it ends nobody is left to be asked: those not reached yet are ordinary again."""
@@ -284,7 +286,7 @@ def _nobody_pending(tx: Tx) -> None:
     )
 
 
-def _look(conn: Connection, now: datetime) -> StormLook:
+def _look(conn: Connection, now: datetime, wish_tries: int) -> StormLook:
     state = conn.execute(_STORM).first()
     rows = conn.execute(_OPEN).all()
     asking = [row.triage_attempt for row in rows if row.triage_attempt and row.triage in STILL_TO_ASK]
@@ -293,7 +295,8 @@ def _look(conn: Connection, now: datetime) -> StormLook:
         for one in conn.execute(_TRIES, {"ids": asking[start : start + 400]}):
             tries[one.id] = one
     legs = conn.execute(_SERVED_OR_WANTED).all()
-    wanted = asked_for(conn, [one for one in legs if one.wanted_at], {row.id for row in rows if row.arrived_at})
+    arrived = {row.id for row in rows if row.arrived_at}
+    wanted = asked_for(conn, [one for one in legs if one.wanted_at], arrived, wish_tries)
     open_ones = []
     for row in rows:
         last = tries.get(row.triage_attempt)

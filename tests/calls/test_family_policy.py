@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from ivr.store.incident_view import CHINA
-from tests.calls.harness import Answers, NoAnswer
+from tests.calls.harness import Answers, NoAnswer, Unreachable
 from tests.calls.place import MakePlace
 from tests.calls.system import DUTY, Person, System, prompt
 from tests.calls.test_helpers import NEAR, enlist
@@ -159,6 +159,21 @@ async def test_who_listens_to_the_alarm_when_another_has_come_is_told_within_two
         await system.in_room(3)
         for leg in (comes, listens, elder):
             await leg.hang_up()
+
+
+async def test_a_relative_whom_the_network_refuses_is_dialled_again_though_it_was_his_only_round(
+    place: MakePlace,
+) -> None:
+    async with place([WANG], IVR_FAMILY_ROUNDS="1", IVR_FAMILY_RING_S="4") as (system, town):
+        town.duty(DUTY, NoAnswer())
+        refused = town.family("13800000001", Unreachable(503))
+        town.family("13800000002", NoAnswer())
+        elder = await town.call("02150001111", "12349120")
+        await refused.called(within=12, nth=2)
+        refused.behaves(Answers(after_s=0.3, presses="1", presses_after_s=2))
+        await refused.called(within=8, nth=3)
+        await system.leg("family", "13800000001", "accepted", within=15)
+        await elder.hang_up()
 
 
 @pytest.mark.long

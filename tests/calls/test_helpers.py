@@ -144,6 +144,24 @@ async def test_after_the_set_time_the_next_worker_is_rung_and_the_phone_that_rin
         await system.leg("worker", FAR, "accepted")
 
 
+async def test_when_two_workers_have_had_their_time_the_screen_is_told(place: MakePlace) -> None:
+    async with place([ALONE], IVR_DUTY_PHONE="", IVR_WORKER_OFFER_S="5", IVR_HELPER_RING_S="30") as (system, town):
+        await enlist(system, (NEAR, 0.01), (FAR, 0.2))
+        phones = [town.family(number, NoAnswer()) for number in (NEAR, FAR)]
+        _lamp, incident = await pressed(system, town)
+        await system.api("POST", f"/incidents/{incident}/helpers", {"by": "李娜"}, status=201)
+        asked = asyncio.get_running_loop().time()
+
+        async def late() -> bool:
+            events = (await system.incidents())[0]["events"]
+            return "worker_late" in [e.get("why") for e in events if e["kind"] == "incident.escalated"]
+
+        await phones[1].called(within=8)
+        assert not await late()
+        await system.until(late, 8, "told")
+        assert 9 < asyncio.get_running_loop().time() - asked < 14
+
+
 @pytest.mark.long
 async def test_a_voicemail_is_no_worker(place: MakePlace) -> None:
     async with place([ALONE], IVR_DUTY_PHONE="") as (system, town):

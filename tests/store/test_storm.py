@@ -234,6 +234,18 @@ async def test_a_wish_is_open_until_it_is_had_or_given_up(
         assert not await asked_for(records)
 
 
+async def test_a_wish_that_is_tried_once_only_is_over_after_one_try(
+    store: Store, incidents: SqlIncidents, legs: SqlLegs
+) -> None:
+    one = (await incidents.raise_alarm(NewAlarm("api", "press", elder_no="E1"))).incident_id
+    await SqlWishes(store, tries=1).want(one, Role.FAMILY, "13900000009", name="邻居", by="李娜")
+    attempt = await legs.begin_attempt(one, Role.FAMILY, "13900000009")
+    assert attempt is not None
+    await legs.ended(attempt, Outcome.BUSY)
+    assert await asked_for(SqlStorm(store))
+    assert not await asked_for(SqlStorm(store, wish_tries=1))
+
+
 async def test_who_was_sent_is_awaited_until_he_arrives(
     store: Store, incidents: SqlIncidents, legs: SqlLegs, records: SqlStorm
 ) -> None:
