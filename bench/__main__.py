@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import emergencies, machine, memory, rate, report, speech, speech_line, speech_load, storm
+from bench import emergencies, machine, memory, rate, recording, report, speech, speech_line, speech_load, storm
 from bench.journeys.figures import JOURNEYS, figures
 from ivr.settings import PROJECT_ROOT
 
@@ -21,6 +21,7 @@ PARTS = (
     *JOURNEYS,
     "storm",
     "memory",
+    "recording",
     "speech",
     "speech-line",
     "speech-load",
@@ -95,6 +96,8 @@ async def _run(part: str, args: argparse.Namespace) -> dict[str, Any]:
         return await speech_load.run(speech.model_here(args.model), quick=args.quick)
     if part == "memory":
         return await memory.run(quick=args.quick)
+    if part == "recording":
+        return await recording.run(quick=args.quick)
     if part == "storm":
         return await storm.run(quick=args.quick, count=args.count)
     return await emergencies.run(quick=args.quick)

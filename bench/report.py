@@ -61,6 +61,10 @@ def rows(results: dict[str, Any]) -> list[Row]:
             ),
             ("CPU 比 ratio of CPU (R2)", f"{part['cpu_ratio']:.2f}", "(≤ 2.5)"),
         ]
+    if part := results.get("recording"):
+        for name, one in part["rooms"].items():
+            said = f"{one['recorded_ms']:.0f} ÷ {one['not_recorded_ms']:.0f} ms/s, {one['a_leg_ms']:.2f} ms/s a leg"
+            found.append((f"录音 recording, {part['legs']} legs, {name}: CPU of Asterisk", said, ""))
     if part := results.get("memory"):
         idle, per_call = part["idle"], part["waiting"]["kb_per_call"]
         parts = ", ".join(f"{name} {one['pss_mb']:.0f}" for name, one in idle["parts"].items())

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ivr.settings import Settings
 
 
-PARTS = "emergencies|break-in|family|survival|restart|locked|storm|memory|speech|speech-line|speech-load|rate"
+PARTS = "emergencies|break-in|family|survival|restart|locked|storm|memory|recording|speech|speech-line|speech-load|rate"
 
 
 def add(commands: Any) -> None:
