@@ -321,7 +321,7 @@ class AsteriskNode:
             await self.hang_up(uniqueid)
 
     async def interrupt(self, uniqueid: str) -> None:
-        """A key that no telephone has ends a prompt at once (`PlayDTMF` with `Receive`, Asterisk 16 and later)."""
+        """A key that no telephone has ends a prompt at once (`PlayDTMF` with `Receive`)."""
         try:
             await self._link.act("PlayDTMF", Channel=uniqueid, Digit=INTERRUPTED, Duration="40", Receive="true")
         except AmiRefused:
